@@ -1,0 +1,322 @@
+"""What people do with buttons, dialogs, commands and shortcuts, as the bot is told of it."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+
+from bot.localslack import seed
+from bot.localslack.controls import Control, controls, find_control
+from bot.localslack.directory import Directory
+from bot.localslack.errors import ApiError, PersonError
+from bot.localslack.ids import Timestamps
+from bot.localslack.inputs import State, entered, initial_state, problem_with
+from bot.localslack.manifest import Manifest
+from bot.localslack.messages import Messages
+from bot.localslack.recorder import Call, Recorder
+from bot.localslack.response_urls import ResponseUrls
+from bot.localslack.sockets import Sockets
+from bot.localslack.storage import JsonObject, StoredMessage
+from bot.localslack.triggers import Triggers
+from bot.localslack.views import Views
+
+Values = dict[str, dict[str, Any]]
+"""Block id, action id, and what a person put there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What became of a submission: closed, or the errors by block id, or another view."""
+
+    closed: bool
+    errors: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Interactivity:
+    """Turns what a person does into payloads, and the bot's answers into what they see."""
+
+    directory: Directory
+    messages: Messages
+    views: Views
+    triggers: Triggers
+    response_urls: ResponseUrls
+    sockets: Sockets
+    manifest: Manifest
+    timestamps: Timestamps
+    recorder: Recorder
+
+    async def act_on_message(
+        self, user: str, channel_id: str, ts: str, block_id: str, action_id: str, value: Any
+    ) -> None:
+        """A click or choice in a message. Raises `PersonError`."""
+        channel = self.directory.visible_channel(user, channel_id)
+        message = self._message(user, channel, ts)
+        blocks = message.body.get("blocks") or []
+        control = _control(blocks, block_id, action_id)
+        state = initial_state(blocks, {})
+        action = self._action(control, value, state)
+        container = {
+            "type": "message",
+            "message_ts": ts,
+            "channel_id": channel["id"],
+            "is_ephemeral": message.seen_by is not None,
+        }
+        if message.thread_ts:
+            container["thread_ts"] = message.thread_ts
+        payload = {
+            **self._common("block_actions", user),
+            "container": container,
+            "trigger_id": self.triggers.issue(user),
+            "channel": _channel(channel),
+            "state": {"values": state},
+            "response_url": self.response_urls.issue(user, channel["id"], ts),
+            "actions": [action],
+        }
+        if message.seen_by is None:
+            payload["message"] = self.messages.for_api(message)
+        await self.sockets.request("interactive", payload)
+
+    async def act_on_view(
+        self,
+        user: str,
+        view_id: str,
+        block_id: str,
+        action_id: str,
+        value: Any,
+        values: Values,
+    ) -> None:
+        """A click or choice in a modal or Home tab, with what else was typed so far."""
+        view = self.views.find(user, view_id)
+        control = _control(view["blocks"], block_id, action_id)
+        state = _with_values(view, values)
+        action = self._action(control, value, state)
+        view = self.views.keep_state(user, view, state)
+        source = view_id if view["type"] == "modal" else None
+        payload = {
+            **self._common("block_actions", user),
+            "container": {"type": "view", "view_id": view_id},
+            "trigger_id": self.triggers.issue(user, source),
+            "view": view,
+            "actions": [action],
+        }
+        await self.sockets.request("interactive", payload)
+
+    async def submit(self, user: str, view_id: str, values: Values) -> Submitted:
+        """Submit a modal with what is in it. Raises `PersonError`."""
+        view = self.views.find(user, view_id)
+        state = _with_values(view, values)
+        view = self.views.keep_state(user, view, state)
+        errors = _incomplete(view, state)
+        if errors:
+            return Submitted(closed=False, errors=errors)
+        payload = {
+            **self._common("view_submission", user),
+            "trigger_id": self.triggers.issue(user, view_id),
+            "view": view,
+            "response_urls": [],
+        }
+        answer = await self.sockets.request("interactive", payload)
+        return self._respond(user, view, answer or {})
+
+    async def close(self, user: str, view_id: str) -> None:
+        """Close a modal without submitting it."""
+        cleared = self.views.find(user, view_id)["clear_on_close"]
+        closed = self.views.close(user, self.views.stack(user)[0]["id"] if cleared else view_id)
+        for view in closed:
+            if view["notify_on_close"]:
+                payload = {**self._common("view_closed", user), "view": view}
+                payload["is_cleared"] = cleared
+                await self.sockets.request("interactive", payload)
+
+    async def command(self, user: str, channel_id: str, command: str, text: str) -> None:
+        """Type a slash command. Raises `PersonError`."""
+        channel = self.directory.visible_channel(user, channel_id)
+        declared = self.manifest.command(command)
+        if declared is None:
+            raise PersonError("unknown_command", f"{command} is not a command of this workspace.")
+        person = self.directory.person(user)
+        if declared.get("should_escape"):
+            text = self.directory.as_slack_text(text)
+        payload = {
+            "token": "local",
+            "team_id": seed.TEAM_ID,
+            "team_domain": self.directory.team["domain"],
+            "channel_id": channel["id"],
+            "channel_name": _channel(channel)["name"],
+            "user_id": user,
+            "user_name": person["name"],
+            "command": command,
+            "text": text,
+            "api_app_id": seed.APP_ID,
+            "is_enterprise_install": "false",
+            "response_url": self.response_urls.issue(user, channel["id"]),
+            "trigger_id": self.triggers.issue(user),
+        }
+        answer = await self.sockets.request("slash_commands", payload)
+        if answer:
+            self._show(user, channel["id"], answer)
+
+    async def shortcut(self, user: str, callback_id: str, channel_id: str, ts: str) -> None:
+        """Use a shortcut, on a message where it is a message shortcut. Raises `PersonError`."""
+        declared = self.manifest.shortcut(callback_id)
+        if declared is None:
+            raise PersonError("unknown_shortcut", f"There is no shortcut {callback_id}.")
+        payload = {
+            **self._common("shortcut", user),
+            "callback_id": callback_id,
+            "action_ts": self.timestamps.next(),
+            "trigger_id": self.triggers.issue(user),
+        }
+        if declared.get("type") == "message":
+            channel = self.directory.visible_channel(user, channel_id)
+            message = self._message(user, channel, ts)
+            payload |= {
+                "type": "message_action",
+                "channel": _channel(channel),
+                "message_ts": ts,
+                "message": self.messages.for_api(message),
+                "response_url": self.response_urls.issue(user, channel["id"], ts),
+            }
+        await self.sockets.request("interactive", payload)
+
+    def _message(self, user: str, channel: JsonObject, ts: str) -> StoredMessage:
+        message = self.messages.visible(channel, ts, user)
+        if message is None:
+            raise PersonError("message_not_found", "That message is not there any more.", 404)
+        return message
+
+    def _common(self, kind: str, user: str) -> JsonObject:
+        person = self.directory.person(user)
+        team = self.directory.team
+        return {
+            "type": kind,
+            "token": "local",
+            "api_app_id": seed.APP_ID,
+            "team": {"id": team["id"], "domain": team["domain"]},
+            "user": {
+                "id": user,
+                "username": person["name"],
+                "name": person["name"],
+                "team_id": team["id"],
+            },
+            "enterprise": None,
+            "is_enterprise_install": False,
+        }
+
+    def _action(self, control: Control, value: Any, state: State) -> JsonObject:
+        element = control.element
+        action = {
+            "type": element["type"],
+            "action_id": control.action_id,
+            "block_id": control.block_id,
+            "action_ts": self.timestamps.next(),
+        }
+        if element["type"] in ("button", "icon_button"):
+            shown = ("text", "value", "style", "url", "confirm")
+            return action | {name: element[name] for name in shown if name in element}
+        if element["type"] == "feedback_buttons":
+            return action | _feedback(element, value)
+        if element["type"] == "overflow":
+            as_select = {**element, "type": "static_select"}
+            return action | {**entered(as_select, value), "type": "overflow"}
+        entry = entered(element, value)
+        state.setdefault(control.block_id, {})[control.action_id] = entry
+        return action | entry
+
+    def _respond(self, user: str, view: JsonObject, answer: JsonObject) -> Submitted:
+        try:
+            return self._follow(user, view, answer)
+        except ApiError as error:
+            refused = f"view_submission:{answer.get('response_action')}"
+            self.recorder.add(
+                Call(refused, answer, float(self.timestamps.next()), error.code, error.problems)
+            )
+            raise PersonError(
+                "bot_error", "Orchestrator answered with something Slack cannot show.", 502
+            ) from error
+
+    def _follow(self, user: str, view: JsonObject, answer: JsonObject) -> Submitted:
+        action = answer.get("response_action")
+        if action is None:
+            # The bot may have closed or replaced it in the meantime by a call of its own.
+            with contextlib.suppress(PersonError):
+                self.views.close(user, view["id"])
+            return Submitted(closed=True, errors={})
+        if action == "clear":
+            self.views.clear(user)
+            return Submitted(closed=True, errors={})
+        if action == "errors":
+            return Submitted(closed=False, errors=_checked_errors(view, answer.get("errors")))
+        if action == "update":
+            self.views.update(view["id"], answer.get("view") or {})
+        elif action == "push":
+            self.views.push(user, answer.get("view") or {})
+        else:
+            raise ApiError("invalid_arguments", [f"[ERROR] unknown response_action: {action}"])
+        return Submitted(closed=False, errors={})
+
+    def _show(self, user: str, channel_id: str, answer: JsonObject) -> None:
+        try:
+            self.response_urls.answer(user, channel_id, answer)
+        except ApiError as error:
+            self.recorder.add(
+                Call("command:ack", answer, float(self.timestamps.next()), error.code, error.problems)
+            )
+            raise PersonError(
+                "bot_error", "Orchestrator answered with something Slack cannot show.", 502
+            ) from error
+
+
+def _channel(channel: JsonObject) -> JsonObject:
+    name = "directmessage" if channel["is_im"] else channel["name"]
+    return {"id": channel["id"], "name": name}
+
+
+def _control(blocks: list[JsonObject], block_id: str, action_id: str) -> Control:
+    control = find_control(blocks, block_id, action_id)
+    if control is None:
+        raise PersonError("action_not_found", "That is not there any more.", 404)
+    return control
+
+
+def _feedback(element: JsonObject, value: Any) -> JsonObject:
+    for name in ("positive", "negative"):
+        button = element[f"{name}_button"]
+        if value in (name, button["value"]):
+            return {"text": button["text"], "value": button["value"]}
+    raise PersonError("no_such_option", "Choose one of the two.")
+
+
+def _with_values(view: JsonObject, values: Values) -> State:
+    state: State = {block: dict(actions) for block, actions in view["state"]["values"].items()}
+    for control in controls(view["blocks"]):
+        given = values.get(control.block_id, {})
+        if control.action_id in given and control.block_id in state:
+            entry = entered(control.element, given[control.action_id])
+            state[control.block_id][control.action_id] = entry
+    return state
+
+
+def _incomplete(view: JsonObject, state: State) -> dict[str, str]:
+    errors = {}
+    for block in view["blocks"]:
+        if block["type"] != "input":
+            continue
+        entry = state.get(block["block_id"], {}).get(block["element"]["action_id"])
+        problem = problem_with(block, entry) if entry is not None else None
+        if problem:
+            errors[block["block_id"]] = problem
+    return errors
+
+
+def _checked_errors(view: JsonObject, errors: Any) -> dict[str, str]:
+    inputs = {block["block_id"] for block in view["blocks"] if block["type"] == "input"}
+    if not isinstance(errors, dict) or not errors:
+        raise ApiError("invalid_arguments", ["[ERROR] errors must name input blocks"])
+    unknown = set(errors) - inputs
+    if unknown:
+        words = ", ".join(sorted(unknown))
+        raise ApiError("invalid_arguments", [f"[ERROR] no input block with block_id {words}"])
+    return {str(block): str(text) for block, text in errors.items()}

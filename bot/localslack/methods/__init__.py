@@ -1,0 +1,15 @@
+"""The Web API methods, a module for each family."""
+
+from __future__ import annotations
+
+from bot.localslack.methods import agents, chat, conversations, files, reactions, streams
+from bot.localslack.methods import team, users, views
+from bot.localslack.methods.base import ApiCall, Method
+
+METHODS: dict[str, Method] = {
+    method.name: method
+    for family in (agents, chat, conversations, files, reactions, streams, team, users, views)
+    for method in family.METHODS
+}
+
+__all__ = ["METHODS", "ApiCall", "Method"]

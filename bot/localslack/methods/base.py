@@ -1,0 +1,154 @@
+"""What every Web API method is given, and how methods are declared."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from bot.localslack import directory, seed
+from bot.localslack.errors import ApiError
+from bot.localslack.rates import TIER_3, Rate
+from bot.localslack.storage import JsonObject, StoredMessage
+from bot.localslack.workspace import Workspace
+
+Item = TypeVar("Item")
+_SCOPED = {"channel": "channels", "group": "groups", "im": "im"}
+
+
+@dataclass(frozen=True, slots=True)
+class ApiCall:
+    """One call of a method: its arguments, however they were sent."""
+
+    workspace: Workspace
+    method: str
+    arguments: JsonObject
+
+    def required(self, name: str) -> str:
+        """A string that must be there."""
+        value = self.optional(name)
+        if value is None:
+            raise ApiError("invalid_arguments", [f"[ERROR] missing required field: {name}"])
+        return value
+
+    def optional(self, name: str) -> str | None:
+        """A string, or None where it is missing or empty."""
+        value = self.arguments.get(name)
+        return None if value in (None, "") else str(value)
+
+    def flag(self, name: str) -> bool:
+        """A truth value, in any of the forms it is sent in."""
+        return str(self.arguments.get(name, "")).lower() in ("1", "true")
+
+    def number(self, name: str, default: int, most: int) -> int:
+        """A whole number from 1 to `most`."""
+        try:
+            value = int(self.optional(name) or default)
+        except ValueError as error:
+            raise ApiError("invalid_arguments", [f"[ERROR] {name} must be a number"]) from error
+        if value < 1:
+            raise ApiError("invalid_limit")
+        return min(value, most)
+
+    def json(self, name: str, wrong: str = "invalid_json") -> Any:
+        """Something sent as JSON, inside JSON or as a string in a form."""
+        value = self.arguments.get(name)
+        if not isinstance(value, str) or not value:
+            return value if value != "" else None
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise ApiError(wrong) from error
+
+    def objects(self, name: str, wrong: str) -> list[JsonObject] | None:
+        """A list of JSON objects."""
+        value = self.json(name, wrong)
+        if value is None:
+            return None
+        if not isinstance(value, list):
+            raise ApiError(wrong)
+        return value
+
+    def channel(self, area: str = "", *, name: str = "channel", joined: bool = True) -> JsonObject:
+        """The channel the call is about, which the bot must see and, where `joined`, be in.
+
+        `area` is what is done there (`read`, `history`), for the scope it needs.
+        """
+        channel = self.workspace.directory.channel(self.required(name))
+        if channel is None:
+            raise ApiError("channel_not_found")
+        inside = seed.BOT_USER in channel["members"]
+        if channel["is_private"] and not inside:
+            raise ApiError("channel_not_found")
+        if area:
+            self.needs(f"{_SCOPED[directory.kind_of(channel)]}:{area}")
+        if joined and not inside:
+            raise ApiError("not_in_channel")
+        return channel
+
+    def writable_channel(self, name: str = "channel") -> JsonObject:
+        """A channel the bot may post in."""
+        channel = self.channel(name=name)
+        if channel.get("is_archived"):
+            raise ApiError("is_archived")
+        return channel
+
+    def message(self, channel: JsonObject, ts: str) -> StoredMessage:
+        """A message of that channel."""
+        message = self.workspace.messages.find(channel, ts)
+        if message is None or message.body.get("subtype") == "tombstone":
+            raise ApiError("message_not_found")
+        return message
+
+    def needs(self, *scopes: str) -> None:
+        """The app must have one of these scopes."""
+        if not self.workspace.manifest.allows(*scopes):
+            provided = ",".join(sorted(self.workspace.manifest.scopes or ()))
+            raise ApiError(
+                "missing_scope", extra={"needed": ",".join(scopes), "provided": provided}
+            )
+
+    def page(self, items: Sequence[Item], most: int = 1000) -> tuple[list[Item], str]:
+        """The part of `items` that was asked for, and the cursor of what follows."""
+        start = self._cursor()
+        limit = self.number("limit", 100, most)
+        end = start + limit
+        return list(items[start:end]), make_cursor(str(end)) if end < len(items) else ""
+
+    def _cursor(self) -> int:
+        value = read_cursor(self.optional("cursor"))
+        if value and not value.isdigit():
+            raise ApiError("invalid_cursor")
+        return int(value or 0)
+
+
+def make_cursor(place: str) -> str:
+    """An opaque cursor."""
+    return base64.urlsafe_b64encode(f"next:{place}".encode()).decode()
+
+
+def read_cursor(cursor: str | None) -> str:
+    """The place a cursor stands for. Raises `ApiError`."""
+    if not cursor:
+        return ""
+    try:
+        place = base64.urlsafe_b64decode(cursor).decode()
+    except (binascii.Error, ValueError) as error:
+        raise ApiError("invalid_cursor") from error
+    if not place.startswith("next:"):
+        raise ApiError("invalid_cursor")
+    return place.removeprefix("next:")
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method: what runs, at which rate, and the scopes of which it needs one."""
+
+    name: str
+    run: Callable[[ApiCall], JsonObject]
+    rate: Rate = TIER_3
+    scopes: tuple[str, ...] = ()
+    token: str | None = seed.BOT_TOKEN

@@ -1,0 +1,148 @@
+"""chat.*: posting, changing and deleting messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.localslack import limits, seed
+from bot.localslack.errors import ApiError
+from bot.localslack.methods.base import ApiCall, Method
+from bot.localslack.rates import POST, SPECIAL, TIER_3, TIER_4
+from bot.localslack.response_urls import by_the_bot
+from bot.localslack.storage import JsonObject, StoredMessage
+
+_BLOCKS = "invalid_blocks_format"
+
+
+def post_message(call: ApiCall) -> JsonObject:
+    """chat.postMessage"""
+    channel = call.writable_channel()
+    body = _content(call)
+    thread_ts = _thread(call, channel)
+    metadata = call.json("metadata", "invalid_metadata_format")
+    limits.check_metadata(metadata)
+    message = call.workspace.messages.post(
+        channel,
+        {**by_the_bot(), **_name(call), **body, **({"metadata": metadata} if metadata else {})},
+        thread_ts=thread_ts,
+        broadcast=bool(thread_ts) and call.flag("reply_broadcast"),
+    )
+    return {
+        "channel": channel["id"],
+        "ts": message.ts,
+        "message": call.workspace.messages.for_api(message, metadata=True),
+    }
+
+
+def post_ephemeral(call: ApiCall) -> JsonObject:
+    """chat.postEphemeral"""
+    channel = call.writable_channel()
+    user = call.required("user")
+    if call.workspace.directory.user(user) is None:
+        raise ApiError("user_not_found")
+    if user not in channel["members"]:
+        raise ApiError("user_not_in_channel")
+    message = call.workspace.messages.post_ephemeral(
+        channel, user, {**by_the_bot(), **_content(call)}, thread_ts=_thread(call, channel)
+    )
+    return {"message_ts": message.ts}
+
+
+def update(call: ApiCall) -> JsonObject:
+    """chat.update"""
+    channel = call.writable_channel()
+    message = call.message(channel, call.required("ts"))
+    if message.body.get("bot_id") != seed.BOT_ID:
+        raise ApiError("cant_update_message")
+    if message.body.get("streaming"):
+        raise ApiError("streaming_state_conflict")
+    limits.check_updated_text(call.optional("text") or "")
+    # What is not given is taken away: a text alone removes the blocks.
+    body: JsonObject = {"text": "", "blocks": None, "attachments": None, **_content(call)}
+    if "metadata" in call.arguments:
+        metadata = call.json("metadata", "invalid_metadata_format")
+        limits.check_metadata(metadata)
+        body["metadata"] = metadata or None
+    changed = call.workspace.messages.edit(channel, message, seed.BOT_USER, body)
+    shown = call.message(channel, message.ts)
+    return {
+        "channel": channel["id"],
+        "ts": message.ts,
+        "text": changed["text"],
+        "message": call.workspace.messages.for_api(shown, metadata=True),
+    }
+
+
+def delete(call: ApiCall) -> JsonObject:
+    """chat.delete"""
+    channel = call.channel()
+    message = call.message(channel, call.required("ts"))
+    if message.body.get("bot_id") != seed.BOT_ID:
+        raise ApiError("cant_delete_message")
+    call.workspace.messages.delete(channel, message)
+    return {"channel": channel["id"], "ts": message.ts}
+
+
+def get_permalink(call: ApiCall) -> JsonObject:
+    """chat.getPermalink"""
+    channel = call.channel(joined=False)
+    message = call.message(channel, call.required("message_ts"))
+    return {"channel": channel["id"], "permalink": permalink(call, channel, message)}
+
+
+def permalink(call: ApiCall, channel: JsonObject, message: StoredMessage) -> str:
+    """The address of a message on the workspace's page."""
+    place = f"{call.workspace.base_url}/archives/{channel['id']}/p{message.ts.replace('.', '')}"
+    if message.thread_ts and message.thread_ts != message.ts:
+        place += f"?thread_ts={message.thread_ts}&cid={channel['id']}"
+    return place
+
+
+def _content(call: ApiCall) -> JsonObject:
+    text = limits.cut_text(call.optional("text") or "")
+    blocks = call.objects("blocks", _BLOCKS)
+    attachments = call.objects("attachments", "invalid_attachments")
+    markdown = call.optional("markdown_text")
+    if markdown is not None:
+        if text or blocks:
+            raise ApiError("markdown_text_conflict")
+        if len(markdown) > 12_000:
+            raise ApiError("msg_too_long")
+        blocks = [{"type": "markdown", "text": markdown}]
+    limits.check_message(text, blocks, attachments)
+    content: dict[str, Any] = {"text": text or "This content can't be displayed."}
+    if blocks:
+        content["blocks"] = blocks
+    if attachments:
+        content["attachments"] = attachments
+    return content
+
+
+def _name(call: ApiCall) -> JsonObject:
+    username = call.optional("username")
+    if username is None:
+        return {}
+    call.needs("chat:write.customize")
+    return {"username": username}
+
+
+def _thread(call: ApiCall, channel: JsonObject) -> str | None:
+    thread_ts = call.optional("thread_ts")
+    if thread_ts is None:
+        return None
+    parent = call.workspace.messages.find(channel, thread_ts)
+    if parent is None:
+        raise ApiError("thread_not_found")
+    if parent.thread_ts and parent.thread_ts != parent.ts:
+        raise ApiError("cannot_reply_to_message")
+    return thread_ts
+
+
+_WRITE = ("chat:write",)
+METHODS = (
+    Method("chat.postMessage", post_message, POST, _WRITE),
+    Method("chat.postEphemeral", post_ephemeral, TIER_4, _WRITE),
+    Method("chat.update", update, TIER_3, _WRITE),
+    Method("chat.delete", delete, TIER_3, _WRITE),
+    Method("chat.getPermalink", get_permalink, SPECIAL),
+)

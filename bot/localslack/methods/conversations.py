@@ -1,0 +1,145 @@
+"""conversations.*: channels, their members and what was said in them."""
+
+from __future__ import annotations
+
+from bot.localslack import directory, seed
+from bot.localslack.errors import ApiError
+from bot.localslack.methods.base import ApiCall, Method, make_cursor, read_cursor
+from bot.localslack.rates import TIER_2, TIER_3, TIER_4
+from bot.localslack.storage import JsonObject, StoredMessage
+
+_TYPES = {"channel": "public_channel", "group": "private_channel", "im": "im"}
+_READ = ("channels:read", "groups:read", "im:read", "mpim:read")
+_HISTORY = ("channels:history", "groups:history", "im:history", "mpim:history")
+_MOST = 999
+
+
+def info(call: ApiCall) -> JsonObject:
+    """conversations.info"""
+    channel = directory.for_api(call.channel("read", joined=False))
+    if not call.flag("include_num_members"):
+        channel.pop("num_members", None)
+    return {"channel": channel}
+
+
+def listed(call: ApiCall) -> JsonObject:
+    """conversations.list"""
+    return _page(call, _of_types(call, seed.BOT_USER, joined=False))
+
+
+def of_user(call: ApiCall) -> JsonObject:
+    """users.conversations: those a person is in and the bot knows of."""
+    user = call.optional("user") or seed.BOT_USER
+    if call.workspace.directory.user(user) is None:
+        raise ApiError("user_not_found")
+    return _page(call, _of_types(call, user, joined=True))
+
+
+def history(call: ApiCall) -> JsonObject:
+    """conversations.history"""
+    channel = call.channel("history")
+    messages = _between(call, call.workspace.messages.history(channel))
+    messages.reverse()
+    before = read_cursor(call.optional("cursor"))
+    if before:
+        messages = [message for message in messages if message.ts < before]
+    return _messages(call, messages)
+
+
+def replies(call: ApiCall) -> JsonObject:
+    """conversations.replies: the parent and its replies, oldest first"""
+    channel = call.channel("history")
+    ts = call.required("ts")
+    messages = call.workspace.messages.thread(channel, ts)
+    if not messages:
+        raise ApiError("thread_not_found")
+    parent, following = messages[0], _between(call, messages[1:])
+    after = read_cursor(call.optional("cursor"))
+    if after:
+        following = [message for message in following if message.ts > after]
+        return _messages(call, following)
+    return _messages(call, [parent, *following])
+
+
+def members(call: ApiCall) -> JsonObject:
+    """conversations.members"""
+    channel = call.channel("read", joined=False)
+    found, cursor = call.page(channel["members"])
+    return {"members": found, "response_metadata": {"next_cursor": cursor}}
+
+
+def open_(call: ApiCall) -> JsonObject:
+    """conversations.open: a person's messages with the bot"""
+    users = (call.optional("users") or "").split(",")
+    if len(users) != 1 or not users[0]:
+        raise ApiError("not_enough_users" if not users[0] else "method_not_supported")
+    channel = call.workspace.directory.direct_message(users[0])
+    if channel is None:
+        raise ApiError("user_not_found")
+    shown = directory.for_api(channel) if call.flag("return_im") else {"id": channel["id"]}
+    return {"channel": shown, "no_op": True, "already_open": True}
+
+
+def join(call: ApiCall) -> JsonObject:
+    """conversations.join"""
+    channel = call.channel(joined=False)
+    if channel["is_private"]:
+        raise ApiError("method_not_supported_for_channel_type")
+    if seed.BOT_USER in channel["members"]:
+        return {"channel": directory.for_api(channel), "warning": "already_in_channel"}
+    joined = call.workspace.directory.join(channel, seed.BOT_USER)
+    call.workspace.feed.publish("channel", joined, joined["members"])
+    return {"channel": directory.for_api(joined)}
+
+
+def _of_types(call: ApiCall, user: str, *, joined: bool) -> list[JsonObject]:
+    types = (call.optional("types") or "public_channel").split(",")
+    if set(types) - {*_TYPES.values(), "mpim"}:
+        raise ApiError("invalid_types")
+    found = []
+    for channel in call.workspace.directory.channels():
+        known = not channel["is_private"] or seed.BOT_USER in channel["members"]
+        theirs = user in channel["members"] or not joined
+        if known and theirs and _TYPES[directory.kind_of(channel)] in types:
+            found.append(channel)
+    return found
+
+
+def _page(call: ApiCall, channels: list[JsonObject]) -> JsonObject:
+    found, cursor = call.page([directory.for_api(channel) for channel in channels])
+    return {"channels": found, "response_metadata": {"next_cursor": cursor}}
+
+
+def _between(call: ApiCall, messages: list[StoredMessage]) -> list[StoredMessage]:
+    oldest, latest = call.optional("oldest") or "0", call.optional("latest") or "9"
+    inclusive = call.flag("inclusive")
+    return [
+        message
+        for message in messages
+        if oldest < message.ts < latest or (inclusive and message.ts in (oldest, latest))
+    ]
+
+
+def _messages(call: ApiCall, messages: list[StoredMessage]) -> JsonObject:
+    limit = call.number("limit", 100, _MOST)
+    shown = messages[:limit]
+    metadata = call.flag("include_all_metadata")
+    answer: JsonObject = {
+        "messages": [call.workspace.messages.for_api(m, metadata=metadata) for m in shown],
+        "has_more": len(messages) > limit,
+    }
+    if len(messages) > limit:
+        answer["response_metadata"] = {"next_cursor": make_cursor(shown[-1].ts)}
+    return answer
+
+
+METHODS = (
+    Method("conversations.info", info, TIER_3, _READ),
+    Method("conversations.list", listed, TIER_2, _READ),
+    Method("users.conversations", of_user, TIER_3, _READ),
+    Method("conversations.history", history, TIER_3, _HISTORY),
+    Method("conversations.replies", replies, TIER_3, _HISTORY),
+    Method("conversations.members", members, TIER_4, _READ),
+    Method("conversations.open", open_, TIER_3, ("im:write", "channels:manage", "mpim:write")),
+    Method("conversations.join", join, TIER_3, ("channels:join",)),
+)

@@ -1,0 +1,77 @@
+"""files.*: uploads in two steps, and what is known of a file"""
+
+from __future__ import annotations
+
+from bot.localslack import limits, seed
+from bot.localslack.errors import ApiError
+from bot.localslack.methods.base import ApiCall, Method
+from bot.localslack.rates import TIER_4
+from bot.localslack.response_urls import by_the_bot
+from bot.localslack.storage import JsonObject
+from bot.localslack.workspace import Workspace
+
+
+def get_upload_url(call: ApiCall) -> JsonObject:
+    """files.getUploadURLExternal"""
+    length = call.number("length", 0, 2**40)
+    file_id, url = call.workspace.files.begin(call.required("filename"), length)
+    return {"file_id": file_id, "upload_url": url}
+
+
+def complete_upload(call: ApiCall) -> JsonObject:
+    """files.completeUploadExternal"""
+    listed = call.objects("files", "invalid_arguments")
+    if not listed:
+        raise ApiError("invalid_arguments", ["[ERROR] missing required field: files"])
+    channels = _channels(call)
+    thread_ts = call.optional("thread_ts")
+    for channel in channels:
+        if thread_ts and call.workspace.messages.find(channel, thread_ts) is None:
+            raise ApiError("invalid_thread_ts")
+    files = [
+        call.workspace.files.complete(str(item.get("id", "")), item.get("title"))
+        for item in listed
+    ]
+    text = limits.cut_text(call.optional("initial_comment") or "")
+    body = {**by_the_bot(), "text": text, "file_ids": [file["id"] for file in files]}
+    for channel in channels:
+        call.workspace.messages.post(channel, body, thread_ts=thread_ts)
+    found = [call.workspace.files.find(file["id"]) for file in files]
+    return {"files": [call.workspace.files.shown(file) for file in found if file]}
+
+
+def info(call: ApiCall) -> JsonObject:
+    """files.info"""
+    file = call.workspace.files.find(call.required("file"))
+    if file is None or not bot_may_see(call.workspace, file):
+        raise ApiError("file_not_found")
+    return {"file": call.workspace.files.shown(file)}
+
+
+def bot_may_see(workspace: Workspace, file: JsonObject) -> bool:
+    """Whether the file is the bot's or was posted where the bot is."""
+    if file["user"] == seed.BOT_USER:
+        return True
+    shared = {channel for channel, _ in file["shares"]}
+    channels = workspace.directory.channels()
+    return any(c["id"] in shared and seed.BOT_USER in c["members"] for c in channels)
+
+
+def _channels(call: ApiCall) -> list[JsonObject]:
+    named = call.optional("channels") or call.optional("channel_id")
+    found = []
+    for name in (named or "").split(","):
+        if not name:
+            continue
+        channel = call.workspace.directory.channel(name)
+        if channel is None or seed.BOT_USER not in channel["members"]:
+            raise ApiError("channel_not_found" if channel is None else "not_in_channel")
+        found.append(channel)
+    return found
+
+
+METHODS = (
+    Method("files.getUploadURLExternal", get_upload_url, TIER_4, ("files:write",)),
+    Method("files.completeUploadExternal", complete_upload, TIER_4, ("files:write",)),
+    Method("files.info", info, TIER_4, ("files:read",)),
+)

@@ -1,0 +1,66 @@
+"""api.test, auth.test, apps.connections.open, bots.info, team.info: who is who"""
+
+from __future__ import annotations
+
+from bot.localslack import seed
+from bot.localslack.errors import ApiError
+from bot.localslack.methods.base import ApiCall, Method
+from bot.localslack.rates import CONNECT, SPECIAL, TIER_3, TIER_4
+from bot.localslack.storage import JsonObject
+
+
+def api_test(call: ApiCall) -> JsonObject:
+    """api.test"""
+    if call.optional("error"):
+        raise ApiError(call.required("error"))
+    return {"args": call.arguments}
+
+
+def auth_test(call: ApiCall) -> JsonObject:
+    """auth.test"""
+    return {
+        "url": f"{call.workspace.base_url}/",
+        "team": call.workspace.directory.team["name"],
+        "user": "orchestrator",
+        "team_id": seed.TEAM_ID,
+        "user_id": seed.BOT_USER,
+        "bot_id": seed.BOT_ID,
+        "is_enterprise_install": False,
+    }
+
+
+def open_connection(call: ApiCall) -> JsonObject:
+    """apps.connections.open"""
+    base = call.workspace.base_url.replace("http", "ws", 1)
+    return {"url": f"{base}/link/?ticket={call.workspace.sockets.issue_ticket()}"}
+
+
+def bot_info(call: ApiCall) -> JsonObject:
+    """bots.info"""
+    if call.optional("bot") not in (None, seed.BOT_ID):
+        raise ApiError("bot_not_found")
+    return {
+        "bot": {
+            "id": seed.BOT_ID,
+            "deleted": False,
+            "name": "Orchestrator",
+            "updated": 0,
+            "app_id": seed.APP_ID,
+            "user_id": seed.BOT_USER,
+            "icons": {},
+        }
+    }
+
+
+def team_info(call: ApiCall) -> JsonObject:
+    """team.info"""
+    return {"team": {**call.workspace.directory.team, "email_domain": "", "icon": {}}}
+
+
+METHODS = (
+    Method("api.test", api_test, TIER_4, token=None),
+    Method("auth.test", auth_test, SPECIAL),
+    Method("apps.connections.open", open_connection, CONNECT, token=seed.APP_TOKEN),
+    Method("bots.info", bot_info, TIER_3, ("users:read",)),
+    Method("team.info", team_info, TIER_3, ("team:read",)),
+)

@@ -1,0 +1,60 @@
+"""users.* and usergroups.*: the people"""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+
+from bot.localslack.errors import ApiError
+from bot.localslack.methods.base import ApiCall, Method
+from bot.localslack.rates import TIER_2, TIER_4
+from bot.localslack.storage import JsonObject
+
+
+def info(call: ApiCall) -> JsonObject:
+    """users.info"""
+    user = call.workspace.directory.user(call.required("user"))
+    if user is None:
+        raise ApiError("user_not_found")
+    return {"user": _shown(user)}
+
+
+def listed(call: ApiCall) -> JsonObject:
+    """users.list"""
+    users, cursor = call.page([_shown(user) for user in call.workspace.directory.users()])
+    return {
+        "members": users,
+        "cache_ts": int(call.workspace.clock()),
+        "response_metadata": {"next_cursor": cursor},
+    }
+
+
+def groups(call: ApiCall) -> JsonObject:
+    """usergroups.list"""
+    found = call.workspace.directory.usergroups()
+    if not call.flag("include_users"):
+        found = [{k: v for k, v in group.items() if k != "users"} for group in found]
+    return {"usergroups": found}
+
+
+def group_users(call: ApiCall) -> JsonObject:
+    """usergroups.users.list"""
+    wanted = call.required("usergroup")
+    for group in call.workspace.directory.usergroups():
+        if group["id"] == wanted:
+            return {"users": group["users"]}
+    raise ApiError("no_such_subteam")
+
+
+def _shown(user: JsonObject) -> JsonObject:
+    offset = dt.datetime.now(zoneinfo.ZoneInfo(user["tz"])).utcoffset()
+    assert offset is not None, "a zone has an offset"
+    return {**user, "tz_label": user["tz"], "tz_offset": int(offset.total_seconds())}
+
+
+METHODS = (
+    Method("users.info", info, TIER_4, ("users:read",)),
+    Method("users.list", listed, TIER_2, ("users:read",)),
+    Method("usergroups.list", groups, TIER_2, ("usergroups:read",)),
+    Method("usergroups.users.list", group_users, TIER_2, ("usergroups:read",)),
+)

@@ -1,0 +1,68 @@
+"""What passed between the bot and the workspace, for tests and for people who debug."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+_KEPT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A Web API call. `at` is in seconds since the epoch; `error` is None where it was ok."""
+
+    method: str
+    arguments: dict[str, Any]
+    at: float
+    error: str | None = None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Something sent to the bot over Socket Mode; `acked` is False when no answer came."""
+
+    envelope_id: str
+    type: str
+    payload: dict[str, Any]
+    at: float
+    acked: bool
+    retry: int = 0
+
+
+class Recorder:
+    """Keeps the last thousand calls and envelopes."""
+
+    def __init__(self) -> None:
+        self.calls: deque[Call] = deque(maxlen=_KEPT)
+        self.envelopes: deque[Envelope] = deque(maxlen=_KEPT)
+        self._changed = asyncio.Condition()
+        self._told: set[asyncio.Task[None]] = set()
+
+    def add(self, entry: Call | Envelope) -> None:
+        """Keep an entry and wake those who wait for one."""
+        kept: deque[Any] = self.calls if isinstance(entry, Call) else self.envelopes
+        kept.append(entry)
+        task = asyncio.get_running_loop().create_task(self._tell())
+        self._told.add(task)
+        task.add_done_callback(self._told.discard)
+
+    async def wait_for(self, found: Callable[[], bool], timeout: float) -> None:
+        """Return when `found` is true of what is recorded; raises TimeoutError."""
+        async with asyncio.timeout(timeout), self._changed:
+            await self._changed.wait_for(found)
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything kept, oldest first."""
+        return {
+            "calls": [asdict(call) for call in self.calls],
+            "envelopes": [asdict(envelope) for envelope in self.envelopes],
+        }
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()

@@ -1,0 +1,134 @@
+"""Who and what is in a new workspace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.localslack.storage import Storage
+
+BOT_TOKEN = "xoxb-local"  # noqa: S105 - fixed and public: the workspace listens on 127.0.0.1 only
+APP_TOKEN = "xapp-local"  # noqa: S105
+TEAM_ID = "T0LOCAL0001"
+APP_ID = "A0LOCALAPP1"
+BOT_ID = "B0LOCALBOT1"
+BOT_USER = "U0LOCALBOT1"
+ADA, GRACE, LINUS = "U0LOCALADA1", "U0LOCALGRC1", "U0LOCALLNS1"
+
+_PEOPLE = (
+    (ADA, "ada", "Ada Lovelace", True, "Europe/London", "#7c3aed"),
+    (GRACE, "grace", "Grace Hopper", False, "America/New_York", "#0e7490"),
+    (LINUS, "linus", "Linus Torvalds", False, "America/Los_Angeles", "#b45309"),
+)
+_CHANNELS = (
+    ("C0LOCALGEN1", "general", "Everything that concerns everyone", False, (ADA, GRACE, LINUS)),
+    ("C0LOCALRES1", "research", "What we want to know", False, (ADA, GRACE, LINUS)),
+    ("C0LOCALLAU1", "launch", "What we are about to ship", False, (ADA, GRACE, LINUS)),
+    ("C0LOCALLEA1", "leadership", "Plans not yet public", True, (ADA, GRACE)),
+)
+_CREATED = 1_700_000_000
+
+
+def seed(storage: Storage) -> None:
+    """Fill an empty storage; one that has a workspace is left alone."""
+    if storage.get("workspace", TEAM_ID):
+        return
+    for user in _users():
+        storage.put("user", user["id"], user)
+    for channel in [*_channels(), *_direct_messages()]:
+        storage.put("channel", channel["id"], channel)
+    storage.put("usergroup", "S0LOCALLEA1", _leads())
+    storage.put(
+        "workspace",
+        TEAM_ID,
+        {"id": TEAM_ID, "name": "Local workspace", "domain": "local"},
+    )
+
+
+def _users() -> list[dict[str, Any]]:
+    bot = _user(BOT_USER, "orchestrator", "Orchestrator", tz="UTC", color="#15803d", is_bot=True)
+    people = [
+        _user(user_id, name, real_name, tz=tz, color=color, is_admin=is_admin)
+        for user_id, name, real_name, is_admin, tz, color in _PEOPLE
+    ]
+    return [*people, bot]
+
+
+def _user(
+    user_id: str,
+    name: str,
+    real_name: str,
+    *,
+    tz: str,
+    color: str,
+    is_admin: bool = False,
+    is_bot: bool = False,
+) -> dict[str, Any]:
+    return {
+        "id": user_id,
+        "team_id": TEAM_ID,
+        "name": name,
+        "deleted": False,
+        "color": color.removeprefix("#"),
+        "real_name": real_name,
+        "tz": tz,
+        "profile": {
+            "real_name": real_name,
+            "display_name": real_name if is_bot else name,
+            "team": TEAM_ID,
+            **({"bot_id": BOT_ID, "api_app_id": APP_ID} if is_bot else {}),
+        },
+        "is_admin": is_admin,
+        "is_owner": is_admin,
+        "is_primary_owner": is_admin,
+        "is_restricted": False,
+        "is_ultra_restricted": False,
+        "is_bot": is_bot,
+        "is_app_user": False,
+        "updated": _CREATED,
+    }
+
+
+def _channels() -> list[dict[str, Any]]:
+    return [
+        {
+            "id": channel_id,
+            "name": name,
+            "is_im": False,
+            "is_private": is_private,
+            "topic": topic,
+            "created": _CREATED,
+            "creator": ADA,
+            "members": [*members, BOT_USER],
+        }
+        for channel_id, name, topic, is_private, members in _CHANNELS
+    ]
+
+
+def _direct_messages() -> list[dict[str, Any]]:
+    return [
+        {
+            "id": f"D{user_id.removeprefix('U')}",
+            "name": "",
+            "is_im": True,
+            "is_private": True,
+            "topic": "",
+            "created": _CREATED,
+            "user": user_id,
+            "members": [user_id, BOT_USER],
+        }
+        for user_id, *_ in _PEOPLE
+    ]
+
+
+def _leads() -> dict[str, Any]:
+    return {
+        "id": "S0LOCALLEA1",
+        "team_id": TEAM_ID,
+        "is_usergroup": True,
+        "name": "Leads",
+        "handle": "leads",
+        "description": "Those who decide",
+        "date_create": _CREATED,
+        "users": [ADA, GRACE],
+        "user_count": 2,
+    }

@@ -1,0 +1,247 @@
+// Starts the page, follows its address, and hands each event to what shows it.
+
+import * as api from "./api.js";
+import { ChannelView } from "./channel.js";
+import { getChannel, getMe, getUser, getWorkspace, loadDirectory, myBotChannel, myChannels, people, putChannel, setMe } from "./directory.js";
+import { h } from "./dom.js";
+import { HomeView } from "./home.js";
+import { closeMenu } from "./menu.js";
+import { Modals } from "./modal.js";
+import { Sidebar } from "./sidebar.js";
+import { ThreadView } from "./thread.js";
+import { toast, told } from "./toast.js";
+import { countUnread, forgetCounts, lastRead, markRead, recount, totalUnread, unreadCounts } from "./unread.js";
+
+const el = (id) => document.getElementById(id);
+
+class App {
+  route = { channel: null, thread: null, home: false };
+  #stopListening = () => {};
+  #bot = false;
+
+  constructor() {
+    const openMenu = () => this.#showSidebar(true);
+    this.sidebar = new Sidebar(el("sidebar"), { onperson: (id) => this.become(id) });
+    this.channel = new ChannelView({ openThread: (ts) => this.#openThread(ts), openMenu });
+    this.home = new HomeView({ openMenu });
+    this.thread = new ThreadView(el("thread"), { onclose: () => this.#closeThread() });
+    this.modals = new Modals();
+    el("scrim").addEventListener("click", () => this.#showSidebar(false));
+    el("sidebar").addEventListener("click", (event) => event.target.closest("a") && this.#showSidebar(false));
+    el("app").addEventListener("click", (event) => this.#followPermalink(event));
+    document.querySelector(".skip").addEventListener("click", (event) => {
+      event.preventDefault();
+      el("composer")?.focus();
+    });
+    addEventListener("hashchange", () => this.go());
+    addEventListener("focus", () => this.#readHere());
+    document.addEventListener("keydown", (event) => this.#escape(event));
+  }
+
+  async start() {
+    this.#bot = getWorkspace().bot_connected;
+    const stored = localStorage.getItem("person");
+    await this.become(getUser(stored) ? stored : people()[0].id);
+  }
+
+  /** Acts as another person from now on. */
+  async become(id) {
+    localStorage.setItem("person", id);
+    setMe(id);
+    this.#stopListening();
+    forgetCounts();
+    this.modals.update([]);
+    this.thread.close();
+    this.#stopListening = api.listen(id, {
+      onevent: (name, data) => this.#onEvent(name, data),
+      onopen: (again) => this.#onOpen(again),
+      onlost: () => this.#showBot(null),
+    });
+    this.#showBot(this.#bot);
+    this.route = { channel: null, thread: null, home: false };
+    await this.go();
+    await Promise.all([this.#loadViews(), this.#loadUnread()]);
+  }
+
+  /** Shows what the address says: #/C…, #/C…/ts or #/home. */
+  async go() {
+    closeMenu();
+    const [, first, thread] = location.hash.split("/");
+    if (first === "home") return this.#goHome();
+    const channel = this.#visible(first) ?? myChannels()[0] ?? myBotChannel();
+    const changed = this.route.channel !== channel.id;
+    this.route = { channel: channel.id, thread: thread ?? null, home: false };
+    el("main").replaceChildren(this.channel.node);
+    const opening = changed ? this.channel.open(channel, { unreadAfter: lastRead(channel.id) }) : null;
+    if (channel.is_im && changed) told(api.openHome(getMe(), "messages"));
+    if (thread) await this.thread.open(channel.id, thread);
+    else this.thread.close();
+    await opening;
+    this.#readHere();
+    if (changed && !thread && matchMedia("(hover: hover)").matches) el("composer").focus({ preventScroll: true });
+  }
+
+  async #goHome() {
+    this.route = { channel: null, thread: null, home: true };
+    this.thread.close();
+    el("main").replaceChildren(this.home.node);
+    this.#updateSidebar();
+    await this.home.open();
+  }
+
+  #visible(id) {
+    const channel = id && getChannel(id);
+    if (!channel) return null;
+    return channel === myBotChannel() || myChannels().includes(channel) ? channel : null;
+  }
+
+  #openThread(ts) {
+    location.hash = `#/${this.route.channel}/${ts}`;
+    el("thread-composer").focus({ preventScroll: true });
+  }
+
+  #closeThread() {
+    const { channel, thread } = this.route;
+    location.hash = `#/${channel}`;
+    this.channel.feed.row(thread)?.node.focus({ preventScroll: true });
+  }
+
+  #escape(event) {
+    if (event.key !== "Escape" || event.defaultPrevented || this.modals.dialog.open) return;
+    if (el("app").classList.contains("sidebar-open")) this.#showSidebar(false);
+    else if (this.route.thread) this.#closeThread();
+  }
+
+  #showSidebar(open) {
+    el("app").classList.toggle("sidebar-open", open);
+    el("scrim").hidden = !open;
+    if (open) el("sidebar").querySelector("a[aria-current], a")?.focus();
+  }
+
+  /** Links to messages, as Slack writes them, open here instead of in a new tab. */
+  #followPermalink(event) {
+    const href = event.target.closest("a[target]")?.href;
+    const found = href && /\/archives\/([CDG][A-Z0-9]+)\/p(\d{10})(\d{6})(?:\?.*thread_ts=([\d.]+))?/.exec(href);
+    if (!found || !this.#visible(found[1])) return;
+    event.preventDefault();
+    const [, channel, seconds, micros, thread] = found;
+    const ts = `${seconds}.${micros}`;
+    location.hash = `#/${channel}/${thread ?? ts}`;
+  }
+
+  #onEvent(name, data) {
+    const handlers = {
+      message: () => this.#onMessage(data),
+      message_changed: () => this.#onChanged(data),
+      reaction: () => this.#onChanged(data),
+      message_deleted: () => this.#onDeleted(data),
+      views: () => this.modals.update(data.views),
+      home: () => this.home.show(data.view),
+      bot: () => this.#showBot(data.connected),
+      channel: () => this.#onChannel(data),
+    };
+    handlers[name]?.();
+  }
+
+  #onMessage(message) {
+    const isReply = message.thread_ts && message.thread_ts !== message.ts;
+    const here = message.channel === this.route.channel;
+    if (isReply) this.#onReply(message, here);
+    if (here && (!isReply || message.subtype === "thread_broadcast")) this.channel.upsert(message);
+    countUnread(message);
+    this.#readHere();
+  }
+
+  #onReply(message, here) {
+    if (this.thread.isAbout(message.channel, message.thread_ts)) this.thread.feed.upsert(message);
+    const parent = here && this.channel.feed.get(message.thread_ts);
+    if (!parent || message.is_ephemeral) return;
+    const known = typeof message.parent === "object" ? message.parent : { reply_count: message.parent };
+    const users = new Set([...(parent.reply_users ?? []), message.user]);
+    this.channel.feed.change(message.thread_ts, {
+      reply_count: known?.reply_count ?? (parent.reply_count ?? 0) + 1,
+      latest_reply: known?.latest_reply ?? message.ts,
+      reply_users: known?.reply_users ?? [...users],
+    });
+  }
+
+  #onChanged(message) {
+    for (const feed of [this.channel.feed, this.thread.feed]) {
+      if (feed.get(message.ts)?.channel === message.channel) feed.upsert(message);
+    }
+  }
+
+  #onDeleted({ channel, ts, thread_ts: thread }) {
+    if (channel === this.route.channel) this.channel.remove(ts);
+    if (this.thread.channel === channel) this.thread.feed.remove(ts);
+    if (thread === ts && this.thread.isAbout(channel, ts)) this.#closeThread();
+    else if (thread && channel === this.route.channel) this.channel.refresh();
+  }
+
+  #onChannel(channel) {
+    putChannel(channel);
+    this.#updateSidebar();
+  }
+
+  /** After a lost connection everything shown is fetched again. */
+  async #onOpen(again) {
+    const fresh = await told(api.workspace());
+    if (fresh) loadDirectory(fresh);
+    this.#showBot(getWorkspace().bot_connected);
+    if (!again) return;
+    await Promise.all([
+      this.route.channel ? this.channel.refresh() : this.home.refresh(),
+      this.thread.refresh(),
+      this.#loadViews(),
+      this.#loadUnread(),
+    ]);
+  }
+
+  async #loadViews() {
+    const answer = await told(api.views(getMe()));
+    if (answer) this.modals.update(answer.views);
+  }
+
+  async #loadUnread() {
+    const me = getMe();
+    const others = [...myChannels(), myBotChannel()].filter((channel) => channel && channel.id !== this.route.channel);
+    for (const channel of others) {
+      const answer = await told(api.messages({ user: me, channel: channel.id, limit: 50 }));
+      if (me !== getMe()) return;
+      if (answer) recount(channel.id, answer.messages);
+    }
+    this.#updateSidebar();
+  }
+
+  #readHere() {
+    const { channel } = this.route;
+    if (channel && document.hasFocus()) markRead(channel, this.channel.feed.newest);
+    this.#updateSidebar();
+  }
+
+  #showBot(connected) {
+    if (connected !== null) this.#bot = connected;
+    this.channel.showBot(connected);
+    this.home.status.className = this.channel.status.className;
+    this.home.status.replaceChildren(...[...this.channel.status.childNodes].map((node) => node.cloneNode(true)));
+  }
+
+  #updateSidebar() {
+    this.sidebar.update({ route: this.route, unread: unreadCounts() });
+    const total = totalUnread();
+    document.title = `${total ? `(${total}) ` : ""}${getWorkspace().team.name}`;
+  }
+}
+
+async function start() {
+  loadDirectory(await api.workspace());
+  await new App().start();
+}
+
+start().catch((error) => {
+  if (!(error instanceof api.ApiError)) throw error;
+  toast(error.message);
+  el("main").replaceChildren(
+    h("div", { class: "home-empty" }, h("h2", { class: "intro-title" }, "The local workspace does not answer"), h("p", { class: "intro-text" }, "Start it with “make run”, then load this page again.")),
+  );
+});

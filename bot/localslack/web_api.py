@@ -1,0 +1,184 @@
+"""Slack's Web API over HTTP: tokens, faults, rates, and a record of every call."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from bot.localslack import seed
+from bot.localslack.errors import ApiError
+from bot.localslack.faults import Fault
+from bot.localslack.methods import METHODS, ApiCall, Method
+from bot.localslack.methods.files import bot_may_see
+from bot.localslack.recorder import Call
+from bot.localslack.storage import JsonObject
+from bot.localslack.workspace import Workspace
+
+_TOKENS = (seed.BOT_TOKEN, seed.APP_TOKEN)
+_SIGN_IN = "<!DOCTYPE html><html><title>Sign in</title><p>Please sign in to your workspace.</html>"
+
+
+async def call_method(request: Request) -> Response:
+    """Any method. Slack answers errors with status 200, but for rate limits."""
+    workspace: Workspace = request.app.state.workspace
+    name = request.path_params["method"]
+    try:
+        arguments = await _arguments(request)
+    except ApiError as error:
+        return _refusal(error)
+    token = _token(request, arguments)
+    fault = workspace.faults.take(name)
+    try:
+        if fault is not None and not fault.lose_answer:
+            _strike(fault)
+        answer = _run(workspace, name, token, arguments)
+    except ApiError as error:
+        _record(workspace, name, arguments, error)
+        return _refusal(error)
+    _record(workspace, name, arguments)
+    if fault is not None:
+        return PlainTextResponse("Internal Server Error", fault.status)
+    scopes = ",".join(sorted(workspace.manifest.scopes or ()))
+    return JSONResponse({"ok": True, **answer}, headers={"x-oauth-scopes": scopes})
+
+
+async def upload(request: Request) -> Response:
+    """The bytes of a file, to the URL files.getUploadURLExternal gave out."""
+    workspace: Workspace = request.app.state.workspace
+    content = await _uploaded(request)
+    try:
+        workspace.files.receive(request.path_params["ticket"], content)
+    except ApiError as error:
+        return PlainTextResponse(error.code, error.status)
+    return PlainTextResponse(f"OK - {len(content)}")
+
+
+async def download(request: Request) -> Response:
+    """A file's bytes for the bot; others are asked to sign in, with status 200, as Slack does."""
+    workspace: Workspace = request.app.state.workspace
+    if request.headers.get("authorization") != f"Bearer {seed.BOT_TOKEN}":
+        return Response(_SIGN_IN, media_type="text/html")
+    if not workspace.manifest.allows("files:read"):
+        return Response(_SIGN_IN, media_type="text/html")
+    file_id = request.path_params["file"].removeprefix(f"{seed.TEAM_ID}-")
+    file = workspace.files.find(file_id)
+    if file is None or not bot_may_see(workspace, file):
+        return PlainTextResponse("file_not_found", 404)
+    content = workspace.files.content(file).read_bytes()
+    return Response(content, media_type=file["mimetype"])
+
+
+async def respond(request: Request) -> Response:
+    """What the bot posts to a response_url."""
+    workspace: Workspace = request.app.state.workspace
+    body: JsonObject = {}
+    try:
+        body = await _json(request)
+        workspace.response_urls.respond(request.path_params["key"], body)
+    except ApiError as error:
+        _record(workspace, "response_url", body, error)
+        status = error.status if error.status != 200 else 400
+        return JSONResponse({"ok": False, "error": error.code}, status)
+    _record(workspace, "response_url", body)
+    return PlainTextResponse("ok")
+
+
+def _run(workspace: Workspace, name: str, token: str | None, arguments: JsonObject) -> JsonObject:
+    method = METHODS.get(name)
+    if method is None:
+        raise ApiError("unknown_method")
+    _check_token(method, token)
+    call = ApiCall(workspace, name, arguments)
+    call.needs(*method.scopes)
+    workspace.rates.take(name, method.rate, call.optional("channel") or "")
+    return method.run(call)
+
+
+def _check_token(method: Method, token: str | None) -> None:
+    if method.token is None:
+        return
+    if not token:
+        raise ApiError("not_authed")
+    if token not in _TOKENS:
+        raise ApiError("invalid_auth")
+    if token != method.token:
+        raise ApiError("not_allowed_token_type")
+
+
+def _token(request: Request, arguments: JsonObject) -> str | None:
+    in_body = arguments.pop("token", None)
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token if scheme.lower() == "bearer" else in_body
+
+
+def _strike(fault: Fault) -> None:
+    limited = fault.error == "ratelimited" or fault.status == 429
+    raise ApiError(
+        fault.error or ("ratelimited" if limited else "internal_error"),
+        status=fault.status,
+        retry_after_s=fault.retry_after_s if limited else None,
+    )
+
+
+def _record(
+    workspace: Workspace, name: str, arguments: JsonObject, error: ApiError | None = None
+) -> None:
+    code = None if error is None else error.code
+    problems = () if error is None else error.problems
+    workspace.recorder.add(Call(name, arguments, workspace.clock(), code, problems))
+
+
+def _refusal(error: ApiError) -> Response:
+    body: dict[str, Any] = {"ok": False, "error": error.code, **error.extra}
+    if error.problems:
+        body["response_metadata"] = {"messages": list(error.problems)}
+        body["errors"] = [problem.removeprefix("[ERROR] ") for problem in error.problems]
+    headers = {}
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = str(error.retry_after_s)
+    return JSONResponse(body, error.status, headers)
+
+
+async def _arguments(request: Request) -> JsonObject:
+    arguments: JsonObject = dict(request.query_params)
+    kind = request.headers.get("content-type", "")
+    if kind.startswith("application/json"):
+        return arguments | await _json(request)
+    if kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
+        async with request.form() as form:
+            arguments |= {key: value for key, value in form.items() if isinstance(value, str)}
+    return arguments
+
+
+async def _json(request: Request) -> JsonObject:
+    content = await request.body()
+    try:
+        body = json.loads(content) if content else {}
+    except ValueError as error:
+        raise ApiError("invalid_json") from error
+    if not isinstance(body, dict):
+        raise ApiError("json_not_object")
+    return body
+
+
+async def _uploaded(request: Request) -> bytes:
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return await request.body()
+    async with request.form() as form:
+        for value in form.values():
+            if not isinstance(value, str):
+                return await value.read()
+    return b""
+
+
+ROUTES = [
+    Route("/api/{method}", call_method, methods=["GET", "POST"]),
+    Route("/upload/v1/{ticket}", upload, methods=["POST"]),
+    Route("/files-pri/{file}/{name}", download),
+    Route("/files-pri/{file}/download/{name}", download),
+    Route("/actions/{team}/{key}", respond, methods=["POST"]),
+]

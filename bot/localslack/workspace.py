@@ -1,0 +1,109 @@
+"""All parts of one local workspace, put together."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.localslack import seed
+from bot.localslack.directory import Directory
+from bot.localslack.events import Events
+from bot.localslack.faults import Faults
+from bot.localslack.feed import Feed
+from bot.localslack.files import Files
+from bot.localslack.ids import Clock, Timestamps
+from bot.localslack.interactivity import Interactivity
+from bot.localslack.manifest import Manifest
+from bot.localslack.messages import Messages
+from bot.localslack.rates import Rates
+from bot.localslack.recorder import Recorder
+from bot.localslack.response_urls import ResponseUrls
+from bot.localslack.sockets import Sockets
+from bot.localslack.storage import Storage
+from bot.localslack.triggers import Triggers
+from bot.localslack.views import Views
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """What the Web API and the person API work on."""
+
+    base_url: str
+    clock: Clock
+    storage: Storage
+    manifest: Manifest
+    recorder: Recorder
+    faults: Faults
+    rates: Rates
+    feed: Feed
+    sockets: Sockets
+    directory: Directory
+    events: Events
+    files: Files
+    messages: Messages
+    views: Views
+    triggers: Triggers
+    response_urls: ResponseUrls
+    interactivity: Interactivity
+
+    async def close(self) -> None:
+        """Let everyone go; what is stored stays."""
+        self.feed.close()
+        await self.sockets.close()
+
+
+def build_workspace(
+    storage: Storage,
+    base_url: str,
+    manifest: Manifest,
+    *,
+    clock: Clock = time.time,
+    ack_timeout_s: float = 3.0,
+) -> Workspace:
+    """The workspace in `storage`, filled with people and channels if it is new."""
+    seed.seed(storage)
+    recorder, faults, feed = Recorder(), Faults(), Feed()
+    timestamps = Timestamps(clock, storage.latest_ts())
+    sockets = Sockets(storage, clock, recorder, faults, feed, ack_timeout_s=ack_timeout_s)
+    directory = Directory(storage)
+    events = Events(sockets, manifest, clock, timestamps)
+    files = Files(storage, clock, base_url)
+    messages = Messages(storage, files, timestamps, feed, events)
+    views = Views(storage, clock, feed)
+    triggers = Triggers(clock)
+    response_urls = ResponseUrls(directory, messages, clock, base_url)
+    interactivity = Interactivity(
+        directory,
+        messages,
+        views,
+        triggers,
+        response_urls,
+        sockets,
+        manifest,
+        timestamps,
+        recorder,
+    )
+    return Workspace(
+        base_url=base_url,
+        clock=clock,
+        storage=storage,
+        manifest=manifest,
+        recorder=recorder,
+        faults=faults,
+        rates=Rates(clock),
+        feed=feed,
+        sockets=sockets,
+        directory=directory,
+        events=events,
+        files=files,
+        messages=messages,
+        views=views,
+        triggers=triggers,
+        response_urls=response_urls,
+        interactivity=interactivity,
+    )
+
+
+WEB = Path(__file__).parent / "web"
+"""The page people open in their browser."""

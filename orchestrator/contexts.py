@@ -1,0 +1,119 @@
+"""Gathering the context of an attempt from the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from orchestrator.attempts import Parameters
+from orchestrator.context import Context, SubtaskResult
+from orchestrator.model.base import Purpose
+from orchestrator.settings import Settings
+from orchestrator.state import Progress
+from orchestrator.store.database import Database
+from orchestrator.store.load import Live
+from orchestrator.store.tables import Attempt, Outcome, Request, RequestStatus, SubtaskRow
+
+_FAILED = (
+    Outcome.EMPTY,
+    Outcome.INVALID,
+    Outcome.TIMED_OUT,
+    Outcome.REFUSED,
+    Outcome.ERRORED,
+)
+
+
+async def build(database: Database, live: Live, row: dict[str, Any], settings: Settings) -> Context:
+    """The context of the attempt in `row`."""
+    number: int | None = row["subtask"]
+    context = Context(
+        purpose=row["purpose"],
+        number=row["number"],
+        task=live.run.task,
+        thread=live.run.context,
+        parameters=Parameters(**row["parameters"]),
+        settings=settings,
+        roles=live.roles,
+        plan=live.plan,
+        subtask=live.items[number] if number is not None else None,
+        role=live.roles[row["role"]] if row["role"] else None,
+        notes=(live.run.note,) if live.run.note and row["purpose"] is Purpose.PLAN else (),
+    )
+    wanted = _wanted(live, row)
+    if not wanted and row["number"] == 1:
+        return context
+    async with database.read() as session:
+        return await _completed(session, context, live, row, wanted)
+
+
+def _wanted(live: Live, row: dict[str, Any]) -> list[int]:
+    """The subtasks whose results this attempt is given."""
+    if row["purpose"] is Purpose.SYNTHESIS:
+        return list(live.items)
+    if row["subtask"] is None:
+        return []
+    return list(live.state.work[row["subtask"]].after)
+
+
+async def _completed(
+    session: AsyncSession, context: Context, live: Live, row: dict[str, Any], wanted: list[int]
+) -> Context:
+    progress = live.state.subtasks
+    results = await _results(session, live, [(n, progress[n]) for n in wanted])
+    changed: dict[str, Any] = {"results": tuple(results)}
+    if row["number"] > 1:
+        changed |= await _history(session, row)
+    return replace(context, **changed)
+
+
+async def _results(
+    session: AsyncSession, live: Live, wanted: Iterable[tuple[int, Progress]]
+) -> list[SubtaskResult]:
+    wanted = list(wanted)
+    ids = [p.output_attempt_id for _, p in wanted if p.output_attempt_id]
+    rows = await session.exec(select(Attempt.id, Attempt.output).where(col(Attempt.id).in_(ids)))
+    outputs = dict(rows.all())
+    return [
+        SubtaskResult(number, live.items[number].title, outputs.get(p.output_attempt_id or ""))
+        for number, p in wanted
+    ]
+
+
+async def _history(session: AsyncSession, row: dict[str, Any]) -> dict[str, Any]:
+    """What earlier attempts at the same leave for this one: a failure, a question answered."""
+    earlier = (
+        await session.exec(
+            select(Attempt)
+            .where(
+                Attempt.run_id == row["run_id"],
+                Attempt.purpose == row["purpose"],
+                col(Attempt.subtask).is_not_distinct_from(row["subtask"]),
+                Attempt.id < row["id"],
+                col(Attempt.outcome).in_((*_FAILED, Outcome.PAUSED)),
+            )
+            .order_by(col(Attempt.id).desc())
+        )
+    ).all()
+    changed: dict[str, Any] = {}
+    if earlier and earlier[0].outcome in _FAILED:
+        changed["failure"] = earlier[0].error
+    if row["subtask"] is not None:
+        note = await session.get(SubtaskRow, (row["run_id"], row["subtask"]))
+        changed["notes"] = (note.note,) if note and note.note else ()
+    paused = next((attempt for attempt in earlier if attempt.outcome is Outcome.PAUSED), None)
+    if paused is not None and (answer := await _answer(session, paused.id)) is not None:
+        changed |= {"transcript": tuple(paused.transcript or ()), "answer": answer}
+    return changed
+
+
+async def _answer(session: AsyncSession, attempt_id: str) -> str | None:
+    rows = await session.exec(
+        select(Request.answer_text).where(
+            Request.attempt_id == attempt_id, Request.status == RequestStatus.ANSWERED
+        )
+    )
+    return rows.first()

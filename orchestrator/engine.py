@@ -1,0 +1,312 @@
+"""The engine: loads a run, decides, commits, and only then makes it happen.
+
+A run goes round: `advance` decides what comes next and commits it; the attempts it started are
+made by `attempt`, which commits their results; each result lets the run be advanced again.
+Whatever is lost when the process dies is found again by `sweep` from the rows alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from functools import partial
+from typing import Any
+
+import structlog
+from sqlmodel import col, select
+from tenacity import AsyncRetrying, stop_after_delay, wait_exponential
+
+from orchestrator import contexts, planner, synthesizer, worker
+from orchestrator.context import Context, Result
+from orchestrator.decide import decide
+from orchestrator.errors import Conflict, ModelError, ModelTimedOut
+from orchestrator.events import Bus
+from orchestrator.model.base import Call, Model, Purpose, Reply, Usage
+from orchestrator.queue.local import LocalQueue
+from orchestrator.record import changes_of
+from orchestrator.roles import Roles
+from orchestrator.settings import Settings
+from orchestrator.state import Limits
+from orchestrator.store import changes, load
+from orchestrator.store.database import Database
+from orchestrator.store.load import Estimate, Live
+from orchestrator.store.tables import Attempt, AttemptStatus, Outcome, Run, new_id
+
+log = structlog.get_logger(__name__)
+
+_MOST_CONFLICTS = 20
+_SWEEP_SECONDS = 1.0
+_WRITE_PATIENCE_S = 60.0
+# A model that does not keep its own time limit is cut off this much later.
+_OVERTIME_S = 2.0
+
+
+class Engine:
+    """Makes runs go on. One per process; `start` it inside an event loop."""
+
+    def __init__(
+        self,
+        database: Database,
+        model: Model,
+        roles: Roles,
+        settings: Settings,
+        estimate: Estimate | None = None,
+    ) -> None:
+        self.bus = Bus()
+        self.worker = f"{socket.gethostname()}:{os.getpid()}:{new_id()[-6:]}"
+        self._database = database
+        self._model = model
+        self._roles = roles
+        self._settings = settings
+        self._estimate = estimate
+        self._limits = Limits(subtask_attempts=settings.subtask_attempts)
+        self._queue = LocalQueue(self.advance, self.attempt, settings.concurrency)
+        self._live: dict[str, Live] = {}
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Take up what an earlier process left. The caller knows that no other is at work."""
+        interrupted = await self._database.write(partial(changes.interrupt, but_worker=self.worker))
+        if interrupted:
+            log.info("interrupted_attempts_found", runs=len(interrupted))
+        await self.sweep()
+        self._sweeper = asyncio.create_task(self._sweep_forever())
+
+    async def stop(self) -> None:
+        """Take nothing more up, let attempts finish within the grace time, hand the rest back."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            await asyncio.gather(self._sweeper, return_exceptions=True)
+        await self._queue.stop(self._settings.grace_s)
+        await self._database.write(partial(changes.hand_back, worker=self.worker))
+
+    # --- the two jobs ----------------------------------------------------------------------
+
+    def wake(self, run_id: str) -> None:
+        """Something about the run was committed elsewhere: read it anew and look at it soon."""
+        self._live.pop(run_id, None)
+        self._queue.advance(run_id)
+
+    async def advance(self, run_id: str) -> None:
+        """Decide what comes next for the run, commit it, and begin what it started."""
+        for _ in range(_MOST_CONFLICTS):
+            live = await self._load(run_id)
+            if live is None:
+                return
+            try:
+                await self._advance(live)
+            except Conflict:
+                self._live.pop(run_id, None)
+                continue
+            return
+        log.warning("advance_gave_way", run=run_id)
+
+    async def _advance(self, live: Live) -> None:
+        run = live.run
+        actions = decide(live.state)
+        if not actions and run.advanced_version == run.version:
+            return
+        decided = changes_of(live, actions, self._settings)
+        live.state.left.clear()
+        try:
+            version = await self._database.write(
+                partial(changes.advance, basis=live.basis, changes=decided)
+            )
+        except BaseException:
+            self._live.pop(run.id, None)
+            raise
+        self._note_advanced(live, version, is_new_plan=bool(decided.revisions))
+        self.bus.publish(decided.events)
+        for row in decided.attempts:
+            self._queue.attempt(row["id"], run.id, self._priority(live, row["subtask"]))
+
+    def _note_advanced(self, live: Live, version: int, *, is_new_plan: bool) -> None:
+        """Keep the cached run if this was the only change, else read it anew when needed."""
+        is_known = version == live.run.version + 1 and not is_new_plan
+        if not live.state.status.is_live:
+            self._live.pop(live.run.id, None)
+        elif not is_known:
+            self.wake(live.run.id)
+        live.run.version = live.run.advanced_version = version
+
+    @staticmethod
+    def _priority(live: Live, subtask: int | None) -> tuple[float, ...]:
+        return () if subtask is None else live.state.work[subtask].rank
+
+    async def attempt(self, attempt_id: str) -> None:
+        """Make the attempt, if it is still to be made, and commit what came of it."""
+        row = await self._database.write(
+            partial(changes.claim, attempt_id=attempt_id, worker=self.worker)
+        )
+        if row is None:
+            return
+        result = await self._perform(row)
+        version = await self._save(row, result)
+        if version is not None:
+            self._note_finished(row, result, version)
+            self._queue.advance(row["run_id"])
+
+    async def _perform(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The columns that say how the attempt went. Raises nothing but cancellation."""
+        call: Call | None = None
+        try:
+            context = await self._context(row)
+            call = prepare(context)
+            async with asyncio.timeout(call.timeout_s + _OVERTIME_S):
+                reply = await self._model.complete(call)
+            return _went_well(call, reply, read(context, call, reply))
+        except ModelError as error:
+            return _went_wrong(call, error)
+        except TimeoutError:
+            return _went_wrong(call, ModelTimedOut("No answer came within the time allowed."))
+        except Exception:
+            log.exception("attempt_broke", run=row["run_id"], attempt=row["id"])
+            return _went_wrong(call, ModelError(f"Something broke here (log id {row['id'][-8:]})."))
+
+    async def _context(self, row: dict[str, Any]) -> Context:
+        live = await self._load(row["run_id"])
+        assert live is not None
+        return await contexts.build(self._database, live, row, self._settings)
+
+    async def _save(self, row: dict[str, Any], result: dict[str, Any]) -> int | None:
+        """Commit the result, holding on to it while the database is away."""
+        work = partial(changes.finish, attempt_id=row["id"], worker=self.worker, result=result)
+        async for attempt in AsyncRetrying(
+            stop=stop_after_delay(_WRITE_PATIENCE_S), wait=wait_exponential(0.1, 5), reraise=True
+        ):
+            with attempt:
+                return await self._database.write(work)
+        raise AssertionError("tenacity returns or raises")
+
+    def _note_finished(self, row: dict[str, Any], result: dict[str, Any], version: int) -> None:
+        live = self._live.get(row["run_id"])
+        if live is None:
+            return
+        if version != live.run.version + 1:
+            self._live.pop(row["run_id"])
+            return
+        live.run.version = version
+        live.state.finish(load.finished(row | result))
+
+    # --- keeping an eye on everything -------------------------------------------------------
+
+    def cancel(self, run_id: str) -> None:
+        """Break off what is made here for a run that was stopped."""
+        self._live.pop(run_id, None)
+        self._queue.cancel(run_id)
+
+    async def sweep(self) -> None:
+        """Find what was committed but is not under way here, whoever committed it."""
+        async with self._database.read() as session:
+            behind = await session.exec(
+                select(Run.id, Run.version).where(col(Run.advanced_version) < col(Run.version))
+            )
+            unfinished = await session.exec(
+                select(Attempt.id, Attempt.run_id, Attempt.status, Attempt.worker).where(
+                    Attempt.status != AttemptStatus.FINISHED
+                )
+            )
+        rows = {id_: (run_id, status, by) for id_, run_id, status, by in unfinished}
+        for run_id, version in behind:
+            cached = self._live.get(run_id)
+            if cached is None or cached.run.version < version:
+                self.wake(run_id)
+        for id_ in self._queue.running - rows.keys():
+            self._queue.cancel_attempt(id_)
+        for id_, (run_id, status, by) in rows.items():
+            if status is AttemptStatus.QUEUED:
+                self._queue.attempt(id_, run_id)
+            elif by == self.worker and not self._queue.knows(id_):
+                await self._give_up(id_, run_id)
+
+    async def _give_up(self, attempt_id: str, run_id: str) -> None:
+        """An attempt whose result could not be written: as if the process had ended."""
+        result = {"outcome": Outcome.INTERRUPTED, "error": "Its result could not be stored."}
+        await self._database.write(
+            partial(changes.finish, attempt_id=attempt_id, worker=self.worker, result=result)
+        )
+        self.wake(run_id)
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            try:
+                await self.sweep()
+            except Exception:
+                log.exception("sweep_failed")
+
+    async def _load(self, run_id: str) -> Live | None:
+        """The run from the cache, unless somebody else has changed it since."""
+        cached = self._live.get(run_id)
+        if cached is not None:
+            return cached
+        async with self._database.read() as session:
+            live = await load.live(session, run_id, self._roles, self._limits, self._estimate)
+        if live is not None and live.state.status.is_live:
+            self._live[run_id] = live
+        return live
+
+
+def prepare(context: Context) -> Call:
+    """The call that an attempt makes, by its purpose."""
+    match context.purpose:
+        case Purpose.PLAN:
+            return planner.prepare(context)
+        case Purpose.SYNTHESIS:
+            return synthesizer.prepare(context)
+        case _:
+            return worker.prepare(context)
+
+
+def read(context: Context, call: Call, reply: Reply) -> Result:
+    """What the reply means, by the purpose. Raises the ModelErrors of bad output."""
+    try:
+        match context.purpose:
+            case Purpose.PLAN:
+                return planner.read(context, reply)
+            case Purpose.SYNTHESIS:
+                return synthesizer.read(reply)
+            case _:
+                return worker.read(context, call, reply)
+    except ModelError as error:
+        error.usage, error.cost_usd = reply.usage, reply.cost_usd
+        raise
+
+
+def _went_well(call: Call, reply: Reply, result: Result) -> dict[str, Any]:
+    return {
+        "outcome": result.outcome,
+        "prompt": _prompt(call),
+        "output": result.output,
+        "data": result.data,
+        "transcript": result.transcript,
+        "model": reply.model,
+        "model_request_id": reply.request_id,
+        "cost_usd": reply.cost_usd,
+        **_tokens(reply.usage),
+    }
+
+
+def _went_wrong(call: Call | None, error: ModelError) -> dict[str, Any]:
+    return {
+        "outcome": Outcome(error.outcome),
+        "prompt": _prompt(call) if call else None,
+        "error": str(error),
+        "model": call.model if call else None,
+        "cost_usd": error.cost_usd,
+        **_tokens(error.usage),
+    }
+
+
+def _prompt(call: Call) -> dict[str, Any]:
+    return {"system": call.system, "shared": call.shared, "messages": list(call.messages)}
+
+
+def _tokens(usage: Usage) -> dict[str, int]:
+    return {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cache_read_tokens": usage.cache_read_tokens,
+        "cache_write_tokens": usage.cache_write_5m_tokens + usage.cache_write_1h_tokens,
+    }

@@ -1,0 +1,75 @@
+"""What happened to runs: typed, stored, and told to whoever listens in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import structlog
+
+from orchestrator.store.tables import now
+
+log = structlog.get_logger(__name__)
+
+
+class EventKind(StrEnum):
+    """Everything that can happen to a run."""
+
+    RUN_CREATED = "run_created"
+    PLAN_PROPOSED = "plan_proposed"
+    PLAN_CHANGED = "plan_changed"
+    PLAN_APPROVED = "plan_approved"
+    PLAN_REJECTED = "plan_rejected"
+    REPLAN_ASKED = "replan_asked"
+    BREAKDOWN_ASKED = "breakdown_asked"
+    ATTEMPT_STARTED = "attempt_started"
+    ATTEMPT_FAILED = "attempt_failed"
+    SUBTASK_SUCCEEDED = "subtask_succeeded"
+    SUBTASK_DEAD = "subtask_dead"
+    SUBTASK_PAUSED = "subtask_paused"
+    SUBTASK_RETRIED = "subtask_retried"
+    SUBTASK_SKIPPED = "subtask_skipped"
+    QUESTION_ANSWERED = "question_answered"
+    SYNTHESIS_STARTED = "synthesis_started"
+    RUN_COMPLETED = "run_completed"
+    RUN_STOPPED = "run_stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened, told after it was committed; `actor` is the user id of a person."""
+
+    kind: EventKind
+    run_id: str
+    subtask: int | None = None
+    attempt_id: str | None = None
+    actor: str | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+    at: datetime = field(default_factory=now)
+
+
+Listener = Callable[[Event], None]
+
+
+class Bus:
+    """Tells listeners in this process; one that fails is logged and disturbs nobody."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Listener] = []
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` with every event from now on; call the result to end that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def publish(self, events: Iterable[Event]) -> None:
+        """Tell every listener of `events`, in order."""
+        for event in events:
+            for listener in list(self._listeners):
+                try:
+                    listener(event)
+                except Exception:
+                    log.exception("listener_failed", kind=event.kind)

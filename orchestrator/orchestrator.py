@@ -1,0 +1,131 @@
+"""The orchestrator as other programs use it: open, create runs, give commands, listen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+
+from filelock import FileLock, Timeout
+
+from orchestrator import commands
+from orchestrator.commands import Actor, Command, Done, Gatekeeping
+from orchestrator.engine import Engine
+from orchestrator.errors import AlreadyRunning, ConfigurationError
+from orchestrator.events import Listener
+from orchestrator.model.base import Model
+from orchestrator.roles import Roles
+from orchestrator.settings import Settings
+from orchestrator.store.database import Database, sqlite_path
+from orchestrator.store.load import Estimate
+from orchestrator.store.migrate import migrate
+
+
+class Orchestrator:
+    """An open orchestrator. Get one from `Orchestrator.open`."""
+
+    def __init__(
+        self, database: Database, roles: Roles, settings: Settings, engine: Engine | None
+    ) -> None:
+        self.database = database
+        self.roles = roles
+        self.settings = settings
+        self.engine = engine
+        self._gatekeeping = Gatekeeping(tuple(roles), tuple(roles.tools), settings.max_subtasks)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        settings: Settings,
+        model: Model | None = None,
+        *,
+        works: bool = True,
+        estimate: Estimate | None = None,
+    ) -> AsyncIterator[Orchestrator]:
+        """Open the database, migrating it first, and with `works` make its runs go on.
+
+        Without `model` the settings choose one. Raises ConfigurationError, and AlreadyRunning
+        when another process works on the same SQLite file.
+        """
+        await asyncio.to_thread(migrate, settings.database_url)
+        roles = Roles.load(settings.roles_file)
+        lock = _lock(settings) if works else None
+        database = Database(settings.database_url)
+        try:
+            if not works:
+                yield cls(database, roles, settings, None)
+                return
+            chosen = model or model_of(settings)
+            engine = Engine(database, chosen, roles, settings, estimate)
+            await engine.start()
+            try:
+                yield cls(database, roles, settings, engine)
+            finally:
+                await engine.stop()
+                await chosen.close()
+        finally:
+            await database.close()
+            if lock is not None:
+                lock.release()
+
+    async def do(self, command: Command, actor: Actor) -> Done:
+        """Carry out a command. Raises Refused with the sentence that says why it has no effect."""
+        work = partial(
+            commands.perform, command=command, actor=actor, gatekeeping=self._gatekeeping
+        )
+        done = await self.database.write(work)
+        if self.engine is not None:
+            if done.stops:
+                self.engine.cancel(done.run_id)
+            self.engine.bus.publish(done.events)
+            self.engine.wake(done.run_id)
+        return done
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` with every event of this process; call the result to end that."""
+        if self.engine is None:
+            raise RuntimeError("an orchestrator that does not work has no events")
+        return self.engine.bus.subscribe(listener)
+
+
+def model_of(settings: Settings) -> Model:
+    """The model that the settings name. Raises ConfigurationError where its key is missing."""
+    if settings.model == "offline":
+        from orchestrator.model.offline import OfflineModel
+
+        return OfflineModel()
+    from orchestrator.model.anthropic import AnthropicModel
+    from orchestrator.model.prices import PriceList
+
+    if settings.anthropic_api_key is None and settings.anthropic_base_url is None:
+        raise ConfigurationError(
+            "ANTHROPIC_API_KEY is not set. Get a key in the Claude Console under API keys and "
+            "put it into the environment or the .env file, or set ORCHESTRATOR_MODEL=offline "
+            "to try everything without one."
+        )
+    key = settings.anthropic_api_key
+    return AnthropicModel(
+        api_key=key.get_secret_value() if key else "none",
+        base_url=settings.anthropic_base_url,
+        prices=PriceList.load(settings.prices_file),
+    )
+
+
+def _lock(settings: Settings) -> FileLock | None:
+    """The lock that makes this the one process at work on a SQLite file."""
+    from orchestrator.store.database import parse
+
+    path = sqlite_path(parse(settings.database_url))
+    if path is None:
+        return None
+    lock = FileLock(f"{path}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise AlreadyRunning(
+            f"Another process works on {path} already. "
+            "Stop it, or set DATABASE_URL to another file."
+        ) from error
+    return lock

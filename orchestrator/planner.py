@@ -1,0 +1,172 @@
+"""The planner: from a task to a plan that has passed the gate."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from orchestrator import gate, prompts
+from orchestrator.context import Context, Result
+from orchestrator.errors import InvalidPlan, ModelInvalid
+from orchestrator.model.base import Call, JsonObject, Purpose, Reply
+from orchestrator.plan import Pattern, Plan, to_text
+from orchestrator.roles import Roles
+
+_SYSTEM = """\
+You lead a team of specialists. You break a task into subtasks that they can do without asking \
+you again, and you decide what has to wait for what.
+
+How to decompose:
+- Name the deliverables the task needs, then work back to what each of them needs. Every \
+dependency must be real: a subtask waits for another only if it uses its result.
+- What can go in parallel should. Do not chain subtasks for tidiness.
+- A subtask is one piece of work for one specialist with one clear result. Its instructions say \
+what to do, on what material, to what standard, and what the result looks like; the specialist \
+sees the task, these instructions and the results it depends on, and nothing else.
+- As few subtasks as do the job well: a simple task has 1 to 3, most have 3 to 8. Never more \
+than {max_subtasks}.
+- Do not plan a subtask that merely collects the results into one answer: that is done afterwards.
+
+Fields: `pattern` is graph unless the task demands a strict chain (linear), independent parts \
+(fan_out), phases with a review between them (staged, with `stage` 1, 2, …), or steps that depend \
+on what is found (dynamic). `priority` 1 is the most important, 5 the least. `size` is the work of \
+one specialist: S under 15 seconds, M half a minute, L a minute or more. \
+`expected_output.schema` is a JSON Schema as a string where a later step needs exact fields, \
+otherwise null. `roles` defines a new role only if none of the existing ones fits.
+
+Roles:
+{roles}
+
+{untrusted}"""
+
+_SUBTASK_SCHEMA: JsonObject = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "title": {"type": "string", "description": "At most 60 characters, begins with a verb."},
+        "instructions": {"type": "string"},
+        "role": {"type": "string"},
+        "depends_on": {"type": "array", "items": {"type": "string"}},
+        "stage": {"type": ["integer", "null"]},
+        "priority": {"type": "integer", "minimum": 1, "maximum": 5},
+        "size": {"type": "string", "enum": ["S", "M", "L"]},
+        "expected_output": {
+            "type": "object",
+            "properties": {
+                "description": {"type": "string"},
+                "schema": {"type": ["string", "null"]},
+            },
+            "required": ["description", "schema"],
+            "additionalProperties": False,
+        },
+        "tools": {"type": "array", "items": {"type": "string"}},
+        "timeout_s": {"type": ["number", "null"]},
+    },
+    "required": [
+        "id",
+        "title",
+        "instructions",
+        "role",
+        "depends_on",
+        "stage",
+        "priority",
+        "size",
+        "expected_output",
+        "tools",
+        "timeout_s",
+    ],
+    "additionalProperties": False,
+}
+
+_ROLE_SCHEMA: JsonObject = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "prompt": {"type": "string"},
+        "tools": {"type": "array", "items": {"type": "string"}},
+        "model": {"type": ["string", "null"]},
+    },
+    "required": ["name", "prompt", "tools", "model"],
+    "additionalProperties": False,
+}
+
+PLAN_SCHEMA: JsonObject = {
+    "type": "object",
+    "properties": {
+        "goal": {
+            "type": "string",
+            "description": "What will be there at the end, in one sentence.",
+        },
+        "pattern": {"type": "string", "enum": [pattern.value for pattern in Pattern]},
+        "subtasks": {"type": "array", "items": _SUBTASK_SCHEMA, "minItems": 1},
+        "roles": {"type": "array", "items": _ROLE_SCHEMA},
+    },
+    "required": ["goal", "pattern", "subtasks", "roles"],
+    "additionalProperties": False,
+}
+
+
+def prepare(context: Context) -> Call:
+    """The question that asks for a plan."""
+    return Call(
+        purpose=Purpose.PLAN,
+        model=context.parameters.model,
+        system=_SYSTEM.format(
+            max_subtasks=context.settings.max_subtasks,
+            roles=_described(context.roles),
+            untrusted=prompts.UNTRUSTED,
+        ),
+        messages=({"role": "user", "content": _question(context)},),
+        schema=PLAN_SCHEMA,
+        effort=context.parameters.effort,
+        temperature=context.parameters.temperature,
+        max_tokens=context.parameters.max_tokens,
+        timeout_s=context.parameters.timeout_s,
+        task=context.task,
+        attempt=context.number,
+    )
+
+
+def read(context: Context, reply: Reply) -> Result:
+    """The plan in the reply, through the gate. Raises ModelInvalid with every problem."""
+    try:
+        gated = gate.check(
+            Plan.model_validate(reply.data),
+            roles=context.roles,
+            tools=context.roles.tools,
+            max_subtasks=context.settings.max_subtasks,
+        )
+    except ValidationError as error:
+        raise ModelInvalid(_problems(error)) from error
+    except InvalidPlan as error:
+        raise ModelInvalid(error.problems) from error
+    return Result(
+        output=to_text(gated.plan),
+        data={"plan": gated.plan.to_json(), "repairs": list(gated.repairs)},
+    )
+
+
+def _described(roles: Roles) -> str:
+    return "\n".join(f"- {role.name}: {role.description}" for role in roles.values())
+
+
+def _question(context: Context) -> str:
+    limit = context.settings.max_task_chars
+    parts = [prompts.fenced("task", prompts.trimmed(context.task, limit))]
+    if context.thread:
+        parts.append(prompts.fenced("thread", prompts.trimmed(context.thread, limit)))
+    if context.plan is not None:
+        parts.append(prompts.fenced("current_plan", to_text(context.plan)))
+    if context.notes:
+        parts.append("Feedback on the plan:\n" + "\n".join(context.notes))
+    if context.failure:
+        parts.append(f"Your last answer could not be used: {context.failure}")
+    parts.append("Write the plan.")
+    return "\n\n".join(parts)
+
+
+def _problems(error: ValidationError) -> list[str]:
+    problems = []
+    for problem in error.errors()[:10]:
+        place = ".".join(str(part) for part in problem["loc"])
+        problems.append(f"{place or 'the plan'}: {problem['msg']}.")
+    return problems

@@ -1,0 +1,122 @@
+"""The queue inside one process: asyncio, no wire, no polling."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections import Counter
+
+import structlog
+
+from orchestrator.queue.base import Handler
+
+log = structlog.get_logger(__name__)
+
+
+class LocalQueue:
+    """Runs jobs as tasks of the running event loop. Nothing in it outlives the process."""
+
+    def __init__(self, advance: Handler, attempt: Handler, concurrency: int) -> None:
+        self._on_advance = advance
+        self._on_attempt = attempt
+        self._concurrency = concurrency
+        self._advancing: dict[str, asyncio.Task[None]] = {}
+        self._again: set[str] = set()
+        self._waiting: dict[str, list[tuple[tuple[float, ...], int, str]]] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._run_of: dict[str, str] = {}
+        self._places: Counter[str] = Counter()
+        self._served: dict[str, int] = {}
+        self._ticket = itertools.count()
+        self._stopping = False
+
+    def advance(self, run_id: str) -> None:
+        if self._stopping:
+            return
+        if run_id in self._advancing:
+            self._again.add(run_id)
+            return
+        self._advancing[run_id] = asyncio.create_task(self._advance(run_id))
+
+    async def _advance(self, run_id: str) -> None:
+        try:
+            await self._on_advance(run_id)
+        except Exception:
+            # The sweep finds the run again: it is still behind.
+            log.exception("advance_failed", run=run_id)
+            self._again.discard(run_id)
+        finally:
+            del self._advancing[run_id]
+            if run_id in self._again:
+                self._again.discard(run_id)
+                self.advance(run_id)
+
+    def attempt(self, attempt_id: str, run_id: str, priority: tuple[float, ...] = ()) -> None:
+        if self._stopping or attempt_id in self._run_of:
+            return
+        self._run_of[attempt_id] = run_id
+        job = (priority, next(self._ticket), attempt_id)
+        heapq.heappush(self._waiting.setdefault(run_id, []), job)
+        self._served.setdefault(run_id, next(self._ticket))
+        self._fill()
+
+    def knows(self, attempt_id: str) -> bool:
+        """Whether the attempt waits or runs here."""
+        return attempt_id in self._run_of
+
+    @property
+    def running(self) -> frozenset[str]:
+        """The attempts that run here."""
+        return frozenset(self._running)
+
+    def _fill(self) -> None:
+        """Give free places to the runs that have the fewest, then to who was served longest ago."""
+        while self._waiting and len(self._running) < self._concurrency and not self._stopping:
+            run_id = min(self._waiting, key=lambda run: (self._places[run], self._served[run]))
+            jobs = self._waiting[run_id]
+            _, _, attempt_id = heapq.heappop(jobs)
+            if not jobs:
+                del self._waiting[run_id]
+            self._places[run_id] += 1
+            self._served[run_id] = next(self._ticket)
+            self._running[attempt_id] = asyncio.create_task(self._attempt(attempt_id, run_id))
+
+    async def _attempt(self, attempt_id: str, run_id: str) -> None:
+        try:
+            await self._on_attempt(attempt_id)
+        except Exception:
+            log.exception("attempt_failed", run=run_id, attempt=attempt_id)
+        finally:
+            self._release(attempt_id, run_id)
+
+    def _release(self, attempt_id: str, run_id: str) -> None:
+        del self._running[attempt_id]
+        del self._run_of[attempt_id]
+        self._places[run_id] -= 1
+        if not self._places[run_id] and run_id not in self._waiting:
+            del self._places[run_id]
+            del self._served[run_id]
+        self._fill()
+
+    def cancel(self, run_id: str) -> None:
+        for _, _, attempt_id in self._waiting.pop(run_id, []):
+            del self._run_of[attempt_id]
+        for attempt_id, task in self._running.items():
+            if self._run_of[attempt_id] == run_id:
+                task.cancel()
+
+    def cancel_attempt(self, attempt_id: str) -> None:
+        """Break off one attempt that runs here."""
+        if attempt_id in self._running:
+            self._running[attempt_id].cancel()
+
+    async def stop(self, grace_s: float) -> None:
+        self._stopping = True
+        tasks = [*self._running.values(), *self._advancing.values()]
+        if not tasks:
+            return
+        _, unfinished = await asyncio.wait(tasks, timeout=grace_s)
+        for task in unfinished:
+            task.cancel()
+        await asyncio.gather(*unfinished, return_exceptions=True)

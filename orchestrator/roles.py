@@ -1,0 +1,99 @@
+"""Roles: what kinds of worker there are. Shipped in roles.yml, overridable by a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from orchestrator.errors import ConfigurationError
+from orchestrator.model.base import Effort
+from orchestrator.plan import DEFAULT_ROLE, PlanRole
+
+
+class Role(BaseModel):
+    """A kind of worker. `timeout_s` is the seconds of one attempt; None means the default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    description: str = ""
+    prompt: str
+    model: str | None = None
+    effort: Effort | None = None
+    temperature: float | None = None
+    timeout_s: float | None = Field(default=None, gt=0)
+    max_tokens: int = Field(default=8192, gt=0)
+    tools: tuple[str, ...] = ()
+    output_schema: dict[str, Any] | None = None
+
+
+class Roles(Mapping[str, Role]):
+    """The roles of a deployment by name; the default role is always among them."""
+
+    def __init__(self, roles: Mapping[str, Role]):
+        if DEFAULT_ROLE not in roles:
+            raise ConfigurationError(f"The roles need one named “{DEFAULT_ROLE}”, the default.")
+        self._roles = dict(roles)
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Roles:
+        """The shipped roles, with those of the YAML file at `path` added or put in their place.
+
+        Raises ConfigurationError with the file's name and what is wrong in it.
+        """
+        roles = _read(
+            resources.files("orchestrator").joinpath("roles.yml").read_text(), "roles.yml"
+        )
+        if path is not None:
+            try:
+                roles |= _read(path.read_text(), str(path))
+            except OSError as error:
+                raise ConfigurationError(
+                    f"The roles file {path} cannot be read: {error.strerror}."
+                ) from error
+        return cls(roles)
+
+    def with_plan_roles(self, added: tuple[PlanRole, ...]) -> Roles:
+        """These roles and those a plan made up, which never get a tool that no role here has."""
+        allowed = self.tools
+        made_up = {
+            role.name: Role(
+                name=role.name,
+                prompt=role.prompt,
+                model=role.model,
+                tools=tuple(tool for tool in role.tools if tool in allowed),
+            )
+            for role in added
+        }
+        return Roles(made_up | self._roles)
+
+    @property
+    def tools(self) -> frozenset[str]:
+        """Every tool that some role may use."""
+        return frozenset(tool for role in self._roles.values() for tool in role.tools)
+
+    def __getitem__(self, name: str) -> Role:
+        return self._roles[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._roles)
+
+    def __len__(self) -> int:
+        return len(self._roles)
+
+
+def _read(content: str, name: str) -> dict[str, Role]:
+    try:
+        loaded = yaml.safe_load(content) or {}
+        return {key: Role.model_validate({"name": key, **value}) for key, value in loaded.items()}
+    except (yaml.YAMLError, ValidationError, TypeError, AttributeError) as error:
+        raise ConfigurationError(f"The roles file {name} is not right: {_first(error)}") from error
+
+
+def _first(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

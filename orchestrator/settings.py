@@ -1,0 +1,101 @@
+"""Settings of the orchestrator, from the environment and an .env file."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from orchestrator.errors import ConfigurationError
+
+
+class Settings(BaseSettings):
+    """Each setting is an environment variable: its alias, or ORCHESTRATOR_ and its name."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ORCHESTRATOR_", env_file=".env", extra="ignore", populate_by_name=True
+    )
+
+    database_url: str = Field(
+        default="sqlite+aiosqlite:///data/orchestrator.db",
+        alias="DATABASE_URL",
+        description="Where everything is stored: SQLite for one process, or PostgreSQL.",
+    )
+    model: Literal["anthropic", "offline"] = Field(
+        default="anthropic",
+        description="Who answers: `anthropic`, or `offline` for made-up answers without a key.",
+    )
+    anthropic_api_key: SecretStr | None = Field(
+        default=None, alias="ANTHROPIC_API_KEY", description="The key for Claude."
+    )
+    anthropic_base_url: str | None = Field(
+        default=None,
+        alias="ANTHROPIC_BASE_URL",
+        description="Another server that speaks the Messages API.",
+    )
+    planner_model: str = Field(
+        default="claude-opus-5-5", description="The model that plans, reviews and synthesizes."
+    )
+    worker_model: str = Field(
+        default="claude-sonnet-5-5", description="The model of workers whose role names none."
+    )
+    fallback_model: str = Field(
+        default="claude-sonnet-5", description="The model of last resort on the attempt ladder."
+    )
+    roles_file: Path | None = Field(
+        default=None, description="A YAML file of roles, added to the shipped ones."
+    )
+    prices_file: Path | None = Field(
+        default=None, description="A YAML file of model prices, in place of the shipped one."
+    )
+    concurrency: int = Field(
+        default=10, ge=1, description="Attempts that run at once in this process, over all runs."
+    )
+    run_concurrency: int = Field(default=5, ge=1, description="Attempts that run at once in a run.")
+    max_subtasks: int = Field(default=20, ge=1, le=500, description="Subtasks a plan may have.")
+    subtask_attempts: int = Field(
+        default=3, ge=1, le=10, description="Attempts before a subtask becomes a dead letter."
+    )
+    attempt_timeout_s: float = Field(
+        default=30.0, gt=0, description="Seconds one attempt of a worker may take."
+    )
+    planner_timeout_s: float = Field(
+        default=180.0, gt=0, description="Seconds planning or synthesis may take."
+    )
+    synthesis_max_tokens: int = Field(
+        default=16_000, ge=256, description="Tokens the answer may have."
+    )
+    max_task_chars: int = Field(
+        default=40_000, ge=1000, description="Characters of a task that the models get to read."
+    )
+    result_chars: int = Field(
+        default=16_000, ge=500, description="Characters of an earlier result a worker is given."
+    )
+    auto_approve_usd: Decimal | None = Field(
+        default=None, description="Plans estimated below this many USD start without approval."
+    )
+    grace_s: float = Field(
+        default=10.0, ge=0, description="Seconds running attempts get to finish at shutdown."
+    )
+
+    @classmethod
+    def load(cls, **given: object) -> Settings:
+        """Read the environment. Raises ConfigurationError that names the variable at fault."""
+        try:
+            return cls(**given)  # type: ignore[arg-type]
+        except ValidationError as error:
+            raise ConfigurationError(sentence_of(cls, error)) from error
+
+
+def sentence_of(settings: type[BaseSettings], error: ValidationError) -> str:
+    """What is wrong with the settings, by the names of the variables."""
+    prefix = settings.model_config.get("env_prefix", "")
+    problems = []
+    for problem in error.errors():
+        field = str(problem["loc"][0]) if problem["loc"] else "?"
+        name = field if field.isupper() else f"{prefix}{field}".upper()
+        problems.append(f"{name}: {problem['msg']}.")
+    return "The settings are not right. " + " ".join(problems)

@@ -1,0 +1,338 @@
+"""A run's state as decisions see it: no clock, no database, no model."""
+
+from __future__ import annotations
+
+import bisect
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from orchestrator import graph
+from orchestrator.model.base import Purpose
+from orchestrator.plan import Pattern, Plan
+from orchestrator.store.tables import Outcome, RequestKind, RunStatus, SubtaskStatus
+
+_DONE = frozenset({SubtaskStatus.SUCCEEDED, SubtaskStatus.SKIPPED})
+_OVER = _DONE | {SubtaskStatus.CANCELLED}
+_STARTABLE = frozenset({SubtaskStatus.WAITING, SubtaskStatus.READY})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How often something is tried before a person is asked."""
+
+    plan_attempts: int = 2
+    subtask_attempts: int = 3
+    synthesis_attempts: int = 3
+    interruptions: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A subtask as decisions see it: what it waits for and how soon it should start."""
+
+    after: tuple[int, ...]
+    # Longest remaining path first, then priority 1 to 5, then the order of the plan.
+    rank: tuple[float, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a subtask, or the run's own planning and synthesis, has come."""
+
+    status: SubtaskStatus = SubtaskStatus.WAITING
+    tries: int = 0
+    failed: tuple[Outcome, ...] = ()
+    interruptions: int = 0
+    attempt_id: str | None = None
+    output_attempt_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An attempt that is over and has not been acted upon.
+
+    `text` is what went wrong or what the worker asks; `data` goes with it.
+    """
+
+    attempt_id: str
+    purpose: Purpose
+    subtask: int | None
+    outcome: Outcome
+    text: str = field(default="", compare=False)
+    data: Any = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRequest:
+    """A request nobody has answered yet."""
+
+    kind: RequestKind
+    subtask: int | None
+
+
+# --- what can be decided -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Begin an attempt; `attempt_id` is given to it by whoever commits the decision."""
+
+    purpose: Purpose
+    subtask: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Succeed:
+    """The subtask is done; this attempt's output is its result."""
+
+    finished: Finished
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """The attempt failed and there is another step on the ladder."""
+
+    finished: Finished
+
+
+@dataclass(frozen=True, slots=True)
+class Bury:
+    """Out of attempts: into the dead letter queue."""
+
+    finished: Finished
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """The worker has a question for a person."""
+
+    finished: Finished
+
+
+@dataclass(frozen=True, slots=True)
+class Propose:
+    """Planning succeeded: show the plan."""
+
+    finished: Finished
+
+
+@dataclass(frozen=True, slots=True)
+class AskBreakdown:
+    """Planning failed: ask a person to write the subtasks."""
+
+    finished: Finished
+
+
+@dataclass(frozen=True, slots=True)
+class Synthesize:
+    """Every subtask is over: time for the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """The answer is there."""
+
+    finished: Finished
+
+
+Action = Start | Succeed | TryAgain | Bury | Pause | Propose | AskBreakdown | Synthesize | Complete
+
+
+@dataclass(slots=True)
+class RunState:
+    """The state of one run, kept up to date by `apply` and `finish` in constant time a change.
+
+    `own` is the progress of what the run does itself (planning, synthesis). `left` holds, for
+    every subtask changed since the last commit, the status it had then.
+    """
+
+    status: RunStatus
+    own: Progress = Progress()
+    auto_approve: bool = False
+    concurrency: int = 5
+    limits: Limits = Limits()
+    work: Mapping[int, Work] = field(default_factory=dict)
+    subtasks: dict[int, Progress] = field(default_factory=dict)
+    finished: list[Finished] = field(default_factory=list)
+    requests: set[OpenRequest] = field(default_factory=set)
+    left: dict[int, SubtaskStatus] = field(default_factory=dict)
+    _blocked_by: dict[int, int] = field(default_factory=dict)
+    _dependents: dict[int, list[int]] = field(default_factory=dict)
+    _ready: list[tuple[tuple[float, int, int], int]] = field(default_factory=list)
+    _counts: Counter[SubtaskStatus] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._dependents = {number: [] for number in self.work}
+        for number, work in self.work.items():
+            for need in work.after:
+                self._dependents[need].append(number)
+        for number, progress in self.subtasks.items():
+            needs = self.work[number].after
+            self._blocked_by[number] = sum(
+                self.subtasks[need].status not in _DONE for need in needs
+            )
+            self._counts[progress.status] += 1
+        for number in self.subtasks:
+            self._line_up(number)
+
+    def finish(self, finished: Finished) -> None:
+        """Take note that an attempt is over."""
+        self.finished.append(finished)
+
+    def startable(self) -> int | None:
+        """The subtask that should start next, or None when none can or there is no room."""
+        if self._counts[SubtaskStatus.RUNNING] >= self.concurrency or not self._ready:
+            return None
+        return self._ready[0][1]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no subtask is left to do."""
+        return sum(self._counts[status] for status in _OVER) == len(self.subtasks)
+
+    def is_current(self, finished: Finished) -> bool:
+        """Whether `finished` is the attempt its subtask (or the run) is waiting for."""
+        progress = self.own if finished.subtask is None else self.subtasks.get(finished.subtask)
+        return progress is not None and progress.attempt_id == finished.attempt_id
+
+    def asks(self, kind: RequestKind, subtask: int | None = None) -> bool:
+        """Whether such a request is open."""
+        return OpenRequest(kind, subtask) in self.requests
+
+    def apply(self, action: Action) -> Action:
+        """Move to the state after `action`, and return it."""
+        if not isinstance(action, Start | Synthesize):
+            self.finished.remove(action.finished)
+        if isinstance(action, Start):
+            self.named(action.subtask, _UNNAMED)
+        elif isinstance(action, Succeed):
+            self._succeed(action.finished)
+        elif isinstance(action, TryAgain | Bury):
+            self._failed(action)
+        elif isinstance(action, Pause):
+            self._pause(action.finished)
+        else:
+            self._apply_to_run(action)
+        return action
+
+    def _apply_to_run(self, action: Propose | AskBreakdown | Synthesize | Complete) -> None:
+        match action:
+            case Propose():
+                self.status = RunStatus.RUNNING if self.auto_approve else RunStatus.PROPOSED
+                self.own = Progress(tries=self.own.tries + 1)
+            case AskBreakdown(finished):
+                self.own = _after_failure(self.own, finished)
+                self.requests.add(OpenRequest(RequestKind.BREAKDOWN, None))
+            case Synthesize():
+                self.status = RunStatus.SYNTHESIZING
+                self.own = Progress()
+            case Complete(finished):
+                self.status = RunStatus.COMPLETED
+                tries = self.own.tries + 1
+                self.own = Progress(tries=tries, output_attempt_id=finished.attempt_id)
+
+    def named(self, subtask: int | None, attempt_id: str) -> None:
+        """An attempt has been started, under this id."""
+        if subtask is None:
+            self.own = replace(self.own, attempt_id=attempt_id)
+        else:
+            self._change(subtask, status=SubtaskStatus.RUNNING, attempt_id=attempt_id)
+
+    def _succeed(self, finished: Finished) -> None:
+        number = finished.subtask
+        assert number is not None
+        self._change(
+            number,
+            status=SubtaskStatus.SUCCEEDED,
+            tries=self.subtasks[number].tries + 1,
+            attempt_id=None,
+            output_attempt_id=finished.attempt_id,
+        )
+        for dependent in self._dependents[number]:
+            self._blocked_by[dependent] -= 1
+            self._line_up(dependent)
+
+    def _failed(self, action: TryAgain | Bury) -> None:
+        number, is_dead = action.finished.subtask, isinstance(action, Bury)
+        if is_dead:
+            self.requests.add(OpenRequest(RequestKind.DEAD_LETTER, number))
+        if number is None:
+            self.own = _after_failure(self.own, action.finished)
+            return
+        after = _after_failure(self.subtasks[number], action.finished)
+        self._change(
+            number,
+            status=SubtaskStatus.DEAD if is_dead else SubtaskStatus.READY,
+            tries=after.tries,
+            failed=after.failed,
+            interruptions=after.interruptions,
+            attempt_id=None,
+        )
+        self._line_up(number)
+
+    def _pause(self, finished: Finished) -> None:
+        number = finished.subtask
+        assert number is not None
+        tries = self.subtasks[number].tries + 1
+        self._change(number, status=SubtaskStatus.PAUSED, tries=tries, attempt_id=None)
+        self.requests.add(OpenRequest(RequestKind.QUESTION, number))
+
+    def _change(self, number: int, **changes: object) -> None:
+        before = self.subtasks[number]
+        after = replace(before, **changes)  # type: ignore[arg-type]
+        self.left.setdefault(number, before.status)
+        self.subtasks[number] = after
+        self._counts[before.status] -= 1
+        self._counts[after.status] += 1
+        if before.status in _STARTABLE and after.status not in _STARTABLE:
+            self._ready.remove((self.work[number].rank, number))
+
+    def _line_up(self, number: int) -> None:
+        """Among the ready ones, if nothing holds the subtask back any more."""
+        if self.subtasks[number].status in _STARTABLE and not self._blocked_by[number]:
+            if self.subtasks[number].status is SubtaskStatus.WAITING:
+                self._change(number, status=SubtaskStatus.READY)
+            bisect.insort(self._ready, (self.work[number].rank, number))
+
+
+_UNNAMED = "starting"
+
+
+def _after_failure(progress: Progress, finished: Finished) -> Progress:
+    """An interrupted attempt uses up none; any other failure is one step on the ladder."""
+    if finished.outcome is Outcome.INTERRUPTED:
+        return replace(progress, interruptions=progress.interruptions + 1, attempt_id=None)
+    return replace(
+        progress,
+        tries=progress.tries + 1,
+        failed=(*progress.failed, finished.outcome),
+        attempt_id=None,
+    )
+
+
+def works(plan: Plan, seconds: Mapping[int, float]) -> dict[int, Work]:
+    """What `plan` means for decisions, with the expected seconds of each subtask."""
+    after = dict(_edges(plan))
+    longest = graph.remaining(after, seconds)
+    return {
+        subtask.number: Work(
+            after[subtask.number], (-longest[subtask.number], subtask.priority, position)
+        )
+        for position, subtask in enumerate(plan.subtasks)
+    }
+
+
+def _edges(plan: Plan) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """What each subtask waits for; in a staged plan also everything of the stage before."""
+    if plan.pattern is not Pattern.STAGED:
+        yield from ((subtask.number, subtask.after) for subtask in plan.subtasks)
+        return
+    stages: dict[int, list[int]] = {}
+    for subtask in plan.subtasks:
+        stages.setdefault(subtask.stage or 1, []).append(subtask.number)
+    before = dict(zip(sorted(stages)[1:], sorted(stages), strict=False))
+    for subtask in plan.subtasks:
+        barrier = stages[before[subtask.stage or 1]] if (subtask.stage or 1) in before else []
+        yield subtask.number, tuple(dict.fromkeys([*subtask.after, *barrier]))

@@ -1,0 +1,296 @@
+"""What the engine writes: each function is one guarded change, run by `Database.write`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from orchestrator.errors import Conflict
+from orchestrator.events import Event
+from orchestrator.plan import Plan
+from orchestrator.state import Progress
+from orchestrator.store.tables import (
+    LIVE,
+    Attempt,
+    AttemptStatus,
+    EventRow,
+    Outcome,
+    PlanRevision,
+    Request,
+    RequestStatus,
+    Run,
+    SubtaskRow,
+    SubtaskStatus,
+    now,
+    row,
+)
+
+# SQLModel leaves the table out of its types.
+run: sa.Table = Run.__table__  # type: ignore[attr-defined]
+subtask: sa.Table = SubtaskRow.__table__  # type: ignore[attr-defined]
+attempt: sa.Table = Attempt.__table__  # type: ignore[attr-defined]
+request: sa.Table = Request.__table__  # type: ignore[attr-defined]
+event: sa.Table = EventRow.__table__  # type: ignore[attr-defined]
+revision: sa.Table = PlanRevision.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a decision rests on; if any of it has changed, the decision is void."""
+
+    run_id: str
+    commands: int
+    advanced_version: int
+
+
+@dataclass(slots=True)
+class Changes:
+    """Everything one advance of a run changes, as rows."""
+
+    run: dict[str, Any] = field(default_factory=dict)
+    subtasks: list[tuple[int, SubtaskStatus, Progress]] = field(default_factory=list)
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    revisions: list[dict[str, Any]] = field(default_factory=list)
+    new_subtasks: list[dict[str, Any]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+
+_SAVE_SUBTASK = (
+    sa.update(subtask)
+    .where(
+        subtask.c.run_id == sa.bindparam("run"),
+        subtask.c.number == sa.bindparam("subtask"),
+        subtask.c.status == sa.bindparam("left"),
+    )
+    .values(
+        {
+            column: sa.bindparam(column)
+            for column in (
+                "status",
+                "tries",
+                "failed",
+                "interruptions",
+                "attempt_id",
+                "output_attempt_id",
+            )
+        }
+    )
+)
+
+
+def advance(connection: Connection, basis: Basis, changes: Changes) -> int:
+    """Commit what was decided on `basis`; returns the run's new version. Raises Conflict."""
+    version = connection.execute(
+        sa.update(run)
+        .where(
+            run.c.id == basis.run_id,
+            run.c.commands == basis.commands,
+            run.c.advanced_version == basis.advanced_version,
+        )
+        .values(
+            {
+                "version": run.c.version + 1,
+                "advanced_version": run.c.version + 1,
+                "updated_at": now(),
+                **changes.run,
+            }
+        )
+        .returning(run.c.version)
+    ).scalar()
+    if version is None:
+        raise Conflict(f"run {basis.run_id} moved on")
+    if changes.subtasks:
+        _save_subtasks(connection, basis.run_id, changes.subtasks)
+    for table, rows in (
+        (revision, changes.revisions),
+        (subtask, changes.new_subtasks),
+        (attempt, changes.attempts),
+        (request, changes.requests),
+    ):
+        if rows:
+            connection.execute(sa.insert(table), rows)
+    add_events(connection, changes.events)
+    return int(version)
+
+
+def _save_subtasks(
+    connection: Connection, run_id: str, saved: Sequence[tuple[int, SubtaskStatus, Progress]]
+) -> None:
+    result = connection.execute(
+        _SAVE_SUBTASK,
+        [
+            {
+                "run": run_id,
+                "subtask": number,
+                "left": left,
+                "status": progress.status,
+                "tries": progress.tries,
+                "failed": list(progress.failed),
+                "interruptions": progress.interruptions,
+                "attempt_id": progress.attempt_id,
+                "output_attempt_id": progress.output_attempt_id,
+            }
+            for number, left, progress in saved
+        ],
+    )
+    if result.rowcount != len(saved):
+        raise Conflict(f"a subtask of run {run_id} moved on")
+
+
+def add_events(connection: Connection, events: Iterable[Event]) -> None:
+    """Write down what happened."""
+    rows = [
+        {
+            "run_id": e.run_id,
+            "kind": e.kind,
+            "subtask": e.subtask,
+            "attempt_id": e.attempt_id,
+            "actor": e.actor,
+            "data": e.data,
+            "at": e.at,
+        }
+        for e in events
+    ]
+    if rows:
+        connection.execute(sa.insert(event), rows)
+
+
+def new_subtasks(run_id: str, plan: Plan) -> list[dict[str, Any]]:
+    """The rows of a plan that begins to run."""
+    return [row(SubtaskRow(run_id=run_id, number=item.number)) for item in plan.subtasks]
+
+
+def touch(connection: Connection, run_id: str) -> None:
+    """Let the run be advanced and shown again."""
+    connection.execute(
+        sa.update(run).where(run.c.id == run_id).values(version=run.c.version + 1, updated_at=now())
+    )
+
+
+# --- attempts ----------------------------------------------------------------------------
+
+_CLAIM = (
+    sa.update(attempt)
+    .where(attempt.c.id == sa.bindparam("id_"), attempt.c.status == AttemptStatus.QUEUED)
+    .values(
+        status=AttemptStatus.RUNNING,
+        worker=sa.bindparam("worker_"),
+        started_at=sa.bindparam("started_at_"),
+    )
+    .returning(attempt)
+)
+
+
+def claim(connection: Connection, attempt_id: str, worker: str) -> dict[str, Any] | None:
+    """Make the attempt this worker's and return its row; None when it is taken already, or over."""
+    values = {"id_": attempt_id, "worker_": worker, "started_at_": now()}
+    claimed = connection.execute(_CLAIM, values).mappings().first()
+    return dict(claimed) if claimed else None
+
+
+def finish(
+    connection: Connection, attempt_id: str, worker: str, result: Mapping[str, Any]
+) -> int | None:
+    """Write the result over the state that `worker`'s claim left; returns the run's new version.
+
+    None, and nothing changed, when the attempt is no longer this worker's.
+    """
+    found = connection.execute(
+        sa.update(attempt)
+        .where(
+            attempt.c.id == attempt_id,
+            attempt.c.status == AttemptStatus.RUNNING,
+            attempt.c.worker == worker,
+        )
+        .values({"status": AttemptStatus.FINISHED, "finished_at": now(), **result})
+        .returning(attempt.c.run_id)
+    ).scalar()
+    return None if found is None else _count(connection, found, result)
+
+
+def _count(connection: Connection, run_id: str, result: Mapping[str, Any]) -> int:
+    values: dict[str, Any] = {"version": run.c.version + 1}
+    tokens = sum(result.get(column, 0) for column in _TOKENS)
+    if tokens:
+        values["tokens"] = run.c.tokens + tokens
+        cost = result.get("cost_usd")
+        values |= {"cost_known": False} if cost is None else {"cost_usd": run.c.cost_usd + cost}
+    bumped = sa.update(run).where(run.c.id == run_id).values(values).returning(run.c.version)
+    return int(connection.execute(bumped).scalar_one())
+
+
+_TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+
+
+def hand_back(connection: Connection, worker: str) -> int:
+    """Put this worker's running attempts back, as if they had never been picked up."""
+    return connection.execute(
+        sa.update(attempt)
+        .where(attempt.c.status == AttemptStatus.RUNNING, attempt.c.worker == worker)
+        .values(status=AttemptStatus.QUEUED, worker=None, started_at=None)
+    ).rowcount
+
+
+def interrupt(connection: Connection, but_worker: str) -> list[str]:
+    """End the attempts of workers that are gone, and return their runs.
+
+    Only for a process that knows it is the only one at work.
+    """
+    runs = connection.execute(
+        sa.update(attempt)
+        .where(attempt.c.status == AttemptStatus.RUNNING, attempt.c.worker != but_worker)
+        .values(
+            status=AttemptStatus.FINISHED,
+            outcome=Outcome.INTERRUPTED,
+            error="The process that worked on it ended.",
+            finished_at=now(),
+        )
+        .returning(attempt.c.run_id)
+    ).scalars()
+    interrupted = sorted(set(runs))
+    for run_id in interrupted:
+        touch(connection, run_id)
+    return interrupted
+
+
+# --- ends --------------------------------------------------------------------------------
+
+
+def close_requests(connection: Connection, run_id: str, *conditions: Any) -> None:
+    """Open requests that events have overtaken need no answer any more."""
+    connection.execute(
+        sa.update(request)
+        .where(request.c.run_id == run_id, request.c.status == RequestStatus.OPEN, *conditions)
+        .values(status=RequestStatus.CLOSED, answered_at=now())
+    )
+
+
+def cancel_work(connection: Connection, run_id: str) -> None:
+    """Nothing of this run goes on: attempts and unfinished subtasks are cancelled."""
+    connection.execute(
+        sa.update(attempt)
+        .where(attempt.c.run_id == run_id, attempt.c.status != AttemptStatus.FINISHED)
+        .values(status=AttemptStatus.FINISHED, outcome=Outcome.CANCELLED, finished_at=now())
+    )
+    unfinished = [
+        SubtaskStatus.WAITING,
+        SubtaskStatus.READY,
+        SubtaskStatus.RUNNING,
+        SubtaskStatus.PAUSED,
+    ]
+    connection.execute(
+        sa.update(subtask)
+        .where(subtask.c.run_id == run_id, subtask.c.status.in_(unfinished))
+        .values(status=SubtaskStatus.CANCELLED, attempt_id=None)
+    )
+
+
+def is_live(connection: Connection, run_id: str) -> bool:
+    """Whether anything can still happen to the run."""
+    status = connection.execute(sa.select(run.c.status).where(run.c.id == run_id)).scalar()
+    return status in LIVE

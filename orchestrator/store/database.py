@@ -1,0 +1,193 @@
+"""The database: one way to write, one way to read, on SQLite and on PostgreSQL.
+
+Writes are functions over a connection. Those asked for in one turn of the event loop share a
+transaction on SQLite, where a commit is what costs; on PostgreSQL each has its own. Either way
+a write returns only when it is durable, and one that fails does not disturb its neighbours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from orchestrator.errors import ConfigurationError
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+_BUSY_SECONDS = 10.0
+_POSTGRES_WRITERS = 8
+
+
+@dataclass(slots=True)
+class _Pending(Generic[T]):
+    work: Work[T]
+    done: asyncio.Future[T]
+
+
+class Database:
+    """An open database. Make it with `await Database.open(url)`, let it go with `close`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = parse(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._engine = _writing_engine(self.url)
+        self._reader = _reading_engine(self.url)
+        threads = 1 if self.is_sqlite else _POSTGRES_WRITERS
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="store")
+        self._pending: list[_Pending[Any]] = []
+        self._writing: set[asyncio.Future[None]] = set()
+        self._scheduled = False
+        self._closed = False
+
+    async def write(self, work: Work[T]) -> T:
+        """Run `work` in a transaction and return its result once that is committed.
+
+        `work` runs in another thread, perhaps more than once, and must touch nothing but the
+        connection. What it raises undoes it and is raised here. Being cancelled while waiting
+        does not undo it.
+        """
+        if self._closed:
+            raise RuntimeError("the database is closed")
+        loop = asyncio.get_running_loop()
+        pending = _Pending(work, loop.create_future())
+        self._pending.append(pending)
+        self._schedule(loop)
+        return await asyncio.shield(pending.done)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """A session to read with; what it holds stays usable afterwards."""
+        async with AsyncSession(self._reader, expire_on_commit=False) as session:
+            yield session
+
+    async def close(self) -> None:
+        """Finish what was asked for, then let go of every connection."""
+        self._closed = True
+        while self._pending or self._writing:
+            self._flush()
+            await asyncio.gather(*self._writing, return_exceptions=True)
+        await self._reader.dispose()
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._engine.dispose)
+        self._threads.shutdown()
+
+    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        """Hand what is pending to the writer; on SQLite only when it is free, so that
+        what comes meanwhile goes together."""
+        self._scheduled = False
+        if not self._pending or (self.is_sqlite and self._writing):
+            return
+        batches = [self._pending] if self.is_sqlite else [[p] for p in self._pending]
+        self._pending = []
+        loop = asyncio.get_running_loop()
+        for batch in batches:
+            written = loop.run_in_executor(self._threads, self._commit, batch, loop)
+            self._writing.add(written)
+            written.add_done_callback(self._written)
+
+    def _written(self, written: asyncio.Future[None]) -> None:
+        self._writing.discard(written)
+        self._flush()
+
+    def _commit(self, batch: list[_Pending[Any]], loop: asyncio.AbstractEventLoop) -> None:
+        """In the writer's thread: all in one transaction, or one by one if any of them fails."""
+        try:
+            with self._engine.begin() as connection:
+                results = [pending.work(connection) for pending in batch]
+        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+            if len(batch) == 1:
+                loop.call_soon_threadsafe(_fail, batch[0].done, error)
+                return
+            for pending in batch:
+                self._commit([pending], loop)
+            return
+        loop.call_soon_threadsafe(_succeed, [pending.done for pending in batch], results)
+
+
+def _succeed(waiting: list[asyncio.Future[Any]], results: list[Any]) -> None:
+    for done, result in zip(waiting, results, strict=True):
+        if not done.done():
+            done.set_result(result)
+
+
+def _fail(done: asyncio.Future[Any], error: BaseException) -> None:
+    if not done.done():
+        done.set_exception(error)
+
+
+def parse(url: str) -> URL:
+    """The parts of a database URL. Raises ConfigurationError for one that cannot be used."""
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except sa.exc.ArgumentError as error:
+        raise ConfigurationError(f"DATABASE_URL is not a database address: {error}") from error
+    if backend not in ("sqlite", "postgresql"):
+        raise ConfigurationError(f"DATABASE_URL names {backend}; use sqlite or postgresql.")
+    return parsed
+
+
+def sqlite_path(url: URL) -> Path | None:
+    """The file of a SQLite database; None for one in memory or on PostgreSQL."""
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return None
+    return Path(url.database)
+
+
+def synchronous(url: URL) -> URL:
+    """The same database through its driver without asyncio."""
+    drivers = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
+    return url.set(drivername=drivers[url.get_backend_name()])
+
+
+def _writing_engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(synchronous(url), pool_size=_POSTGRES_WRITERS)
+    engine = sa.create_engine(
+        synchronous(url),
+        poolclass=sa.StaticPool,
+        connect_args={"check_same_thread": False, "timeout": _BUSY_SECONDS},
+    )
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _reading_engine(url: URL) -> Any:
+    if url.get_backend_name() != "sqlite":
+        return create_async_engine(url.set(drivername="postgresql+psycopg"))
+    engine = create_async_engine(
+        url.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": _BUSY_SECONDS}
+    )
+    sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, record: object) -> None:  # noqa: ARG001 - a listener's form
+    """WAL with NORMAL survives the death of the process at any moment without losing a commit."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-8000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

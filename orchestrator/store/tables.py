@@ -1,0 +1,409 @@
+"""The tables. They are the truth: whatever is shown anywhere is a view of these rows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Column, DateTime, Enum, Index, MetaData, Text, TypeDecorator, text
+from sqlalchemy.engine import Dialect
+from sqlmodel import Field, SQLModel
+from uuid6 import uuid7
+
+from orchestrator.model.base import Purpose
+
+
+class RunStatus(StrEnum):
+    """Where a run stands."""
+
+    PLANNING = "planning"
+    PROPOSED = "proposed"
+    RUNNING = "running"
+    SYNTHESIZING = "synthesizing"
+    COMPLETED = "completed"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether anything can still happen by itself or by an answer."""
+        return self in LIVE
+
+
+LIVE = frozenset(
+    {RunStatus.PLANNING, RunStatus.PROPOSED, RunStatus.RUNNING, RunStatus.SYNTHESIZING}
+)
+
+
+class SubtaskStatus(StrEnum):
+    """Where a subtask stands."""
+
+    WAITING = "waiting"
+    READY = "ready"
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    DEAD = "dead"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+
+
+class AttemptStatus(StrEnum):
+    """Whether an attempt has been picked up and is over."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+
+
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    SUCCEEDED = "succeeded"
+    EMPTY = "empty"
+    INVALID = "invalid"
+    TIMED_OUT = "timed_out"
+    REFUSED = "refused"
+    ERRORED = "errored"
+    PAUSED = "paused"
+    INTERRUPTED = "interrupted"
+    CANCELLED = "cancelled"
+
+
+class RequestKind(StrEnum):
+    """What the run needs from a person."""
+
+    APPROVAL = "approval"
+    BREAKDOWN = "breakdown"
+    QUESTION = "question"
+    DEAD_LETTER = "dead_letter"
+    TOOL = "tool"
+    BUDGET = "budget"
+    PLAN_CHANGE = "plan_change"
+    ACCOUNT = "account"
+
+
+class RequestStatus(StrEnum):
+    """Whether somebody has answered; `closed` ones were overtaken by events."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    CLOSED = "closed"
+
+
+class RevisionSource(StrEnum):
+    """Who wrote a revision of the plan."""
+
+    PLANNER = "planner"
+    EDIT = "edit"
+    BREAKDOWN = "breakdown"
+    REVIEW = "review"
+    RETRY = "retry"
+
+
+class MessageStatus(StrEnum):
+    """How far a message has come; `intent` is committed before it is posted."""
+
+    INTENT = "intent"
+    SHOWN = "shown"
+    GONE = "gone"
+    REFUSED = "refused"
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC times on every database; a naive one is a mistake and raises ValueError."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time needs a zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def new_id() -> str:
+    """A UUIDv7: ids sort by the time they were made."""
+    return str(uuid7())
+
+
+def row(record: SQLModel) -> dict[str, Any]:
+    """The columns of `record`, for a Core insert."""
+    return record.model_dump()
+
+
+def now() -> datetime:
+    """The time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def _choice(choices: type[StrEnum], default: StrEnum | None = None, *, null: bool = False) -> Any:
+    """A column that holds one of `choices` by its value."""
+    kind = Enum(
+        choices, native_enum=False, length=32, values_callable=lambda all_: [c.value for c in all_]
+    )
+    if default is None and not null:
+        return Field(sa_column=Column(kind, nullable=False))
+    return Field(default=default, sa_column=Column(kind, nullable=null))
+
+
+class _Table(SQLModel):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+metadata = _Table.metadata
+
+
+class Team(_Table, table=True):
+    """A workspace. Everything else belongs to one and is never shown to another."""
+
+    id: str = Field(primary_key=True)
+    name: str = ""
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class Run(_Table, table=True):
+    """One task's life.
+
+    `version` counts every change; a view that shows an older one is behind (`shown_version`),
+    and so is a run of which an older one was last advanced (`advanced_version`). `commands`
+    counts what people did: a decision made before the latest command is void.
+    """
+
+    __table_args__ = (
+        Index("uq_run_team_id_name", "team_id", "name", unique=True),
+        Index("ix_run_team_id_id", "team_id", "id"),
+        Index("ix_run_team_id_requester_id", "team_id", "requester", "id"),
+        Index("ix_run_thread", "team_id", "channel", "thread"),
+        Index(
+            "ix_run_unadvanced",
+            "id",
+            sqlite_where=text("advanced_version < version"),
+            postgresql_where=text("advanced_version < version"),
+        ),
+        Index(
+            "ix_run_unshown",
+            "id",
+            sqlite_where=text("shown_version < version AND channel IS NOT NULL"),
+            postgresql_where=text("shown_version < version AND channel IS NOT NULL"),
+        ),
+    )
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    team_id: str = Field(foreign_key="team.id")
+    name: str
+    task: str = Field(sa_type=Text)
+    note: str = Field(default="", sa_type=Text)
+    context: str = Field(default="", sa_type=Text)
+    requester: str
+    channel: str | None = None
+    thread: str | None = None
+    status: RunStatus = _choice(RunStatus, RunStatus.PLANNING)
+    revision: int = 0
+    version: int = 1
+    advanced_version: int = 0
+    shown_version: int = 0
+    commands: int = 0
+    tries: int = 0
+    failed: list[str] = Field(default_factory=list, sa_type=JSON)
+    interruptions: int = 0
+    attempt_id: str | None = None
+    answer_attempt_id: str | None = None
+    answer_revision: int = 0
+    gaps: int = 0
+    auto_approve: bool = False
+    concurrency: int = 5
+    tokens: int = 0
+    cost_usd: Decimal = Field(default=Decimal(0), max_digits=14, decimal_places=6)
+    cost_known: bool = True
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class PlanRevision(_Table, table=True):
+    """What the plan said from this revision on; `plan` is its JSON form after the gate."""
+
+    __tablename__ = "plan_revision"
+
+    run_id: str = Field(primary_key=True, foreign_key="run.id")
+    number: int = Field(primary_key=True)
+    source: RevisionSource = _choice(RevisionSource)
+    author: str | None = None
+    feedback: str = Field(default="", sa_type=Text)
+    repairs: list[str] = Field(default_factory=list, sa_type=JSON)
+    plan: dict[str, Any] = Field(sa_type=JSON)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class SubtaskRow(_Table, table=True):
+    """How a subtask goes. What it says is in the plan's revisions, under the same number.
+
+    `failed` are the outcomes of the attempts since a person last had a say; `tries` counts all
+    that were not interrupted.
+    """
+
+    __tablename__ = "subtask"
+
+    run_id: str = Field(primary_key=True, foreign_key="run.id")
+    number: int = Field(primary_key=True)
+    status: SubtaskStatus = _choice(SubtaskStatus, SubtaskStatus.WAITING)
+    tries: int = 0
+    failed: list[str] = Field(default_factory=list, sa_type=JSON)
+    interruptions: int = 0
+    attempt_id: str | None = None
+    output_attempt_id: str | None = None
+    note: str = Field(default="", sa_type=Text)
+
+
+class Attempt(_Table, table=True):
+    """One model call that is recorded and retried. `subtask` is None for the run's own.
+
+    `number` is 1 for the first attempt of its subtask (or of this planning, this synthesis);
+    an interrupted attempt gives its number to the next.
+    """
+
+    __table_args__ = (
+        Index("ix_attempt_run_id_subtask", "run_id", "subtask"),
+        Index(
+            "ix_attempt_unfinished",
+            "id",
+            sqlite_where=text("status != 'finished'"),
+            postgresql_where=text("status != 'finished'"),
+        ),
+        Index("ix_attempt_role_finished_at", "role", "finished_at"),
+    )
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    run_id: str = Field(foreign_key="run.id")
+    subtask: int | None = None
+    purpose: Purpose = _choice(Purpose)
+    number: int = 1
+    revision: int = 0
+    role: str | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    status: AttemptStatus = _choice(AttemptStatus, AttemptStatus.QUEUED)
+    outcome: Outcome | None = _choice(Outcome, null=True)
+    worker: str | None = None
+    prompt: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    output: str | None = Field(default=None, sa_type=Text)
+    data: Any = Field(default=None, sa_type=JSON)
+    error: str | None = Field(default=None, sa_type=Text)
+    transcript: list[Any] | None = Field(default=None, sa_type=JSON)
+    model: str | None = None
+    model_request_id: str | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cost_usd: Decimal | None = Field(default=None, max_digits=14, decimal_places=6)
+    queued_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Request(_Table, table=True):
+    """Something a run needs from a person."""
+
+    __table_args__ = (
+        Index("ix_request_run_id", "run_id"),
+        Index(
+            "ix_request_open",
+            "run_id",
+            sqlite_where=text("status = 'open'"),
+            postgresql_where=text("status = 'open'"),
+        ),
+    )
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    run_id: str = Field(foreign_key="run.id")
+    kind: RequestKind = _choice(RequestKind)
+    subtask: int | None = None
+    attempt_id: str | None = None
+    revision: int = 0
+    text: str = Field(default="", sa_type=Text)
+    options: list[str] = Field(default_factory=list, sa_type=JSON)
+    status: RequestStatus = _choice(RequestStatus, RequestStatus.OPEN)
+    answer: str | None = None
+    answer_text: str = Field(default="", sa_type=Text)
+    answered_by: str | None = None
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    answered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Artifact(_Table, table=True):
+    """A file that belongs to a run: attached to the task or made by a worker."""
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    run_id: str = Field(foreign_key="run.id", index=True)
+    subtask: int | None = None
+    attempt_id: str | None = None
+    name: str
+    mimetype: str = "application/octet-stream"
+    size: int = 0
+    source: str = ""
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class EventRow(_Table, table=True):
+    """Something that happened to a run, in the order it was committed."""
+
+    __tablename__ = "event"
+    __table_args__ = (Index("ix_event_run_id_id", "run_id", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    run_id: str = Field(foreign_key="run.id")
+    kind: str
+    subtask: int | None = None
+    attempt_id: str | None = None
+    actor: str | None = None
+    data: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class Message(_Table, table=True):
+    """A message in a thread, as the view of a run's row. `ts` is its id once it is posted."""
+
+    __table_args__ = (Index("uq_message_run_id_key", "run_id", "key", unique=True),)
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    run_id: str = Field(foreign_key="run.id")
+    key: str
+    channel: str
+    thread: str | None = None
+    ts: str | None = None
+    status: MessageStatus = _choice(MessageStatus, MessageStatus.INTENT)
+    shown_version: int = 0
+    payload_hash: str = ""
+    error: str | None = None
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class ProcessedEvent(_Table, table=True):
+    """An event from outside that has been taken; the key makes a second delivery harmless."""
+
+    __tablename__ = "processed_event"
+
+    team_id: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    at: datetime = Field(default_factory=now, sa_type=UtcDateTime)

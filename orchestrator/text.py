@@ -1,0 +1,55 @@
+"""Text that comes from outside: people, models, files."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_LINE_BREAKS = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_SPACES = re.compile(r"\s+")
+_KEPT_CONTROLS = "\n\t"
+# Bidirectional overrides turn what a person reads into something else than what is there.
+_BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+
+
+def clean(text: str) -> str:
+    """`text` with one kind of line break and without control characters.
+
+    NUL is among them, which PostgreSQL refuses; lone surrogates are, which no database takes.
+    """
+    text = _LINE_BREAKS.sub("\n", text).translate(_BIDI)
+    return "".join(c for c in text if c in _KEPT_CONTROLS or unicodedata.category(c) not in _OUT)
+
+
+_OUT = frozenset({"Cc", "Cs"})
+
+
+def one_line(text: str) -> str:
+    """`text` on one line, runs of white space as one space."""
+    return _SPACES.sub(" ", clean(text)).strip()
+
+
+def block(text: str) -> str:
+    """`text` as a block: no white space around it or at the ends of its lines."""
+    return "\n".join(line.rstrip() for line in clean(text).split("\n")).strip()
+
+
+def shorten(text: str, limit: int) -> str:
+    """The first `limit` characters of `text`, cut at a word where one is near, with an ellipsis."""
+    if len(text) <= limit:
+        return text
+    cut = text[: limit - 1]
+    word = cut.rfind(" ")
+    return (cut[:word] if word > limit * 0.7 else cut).rstrip() + "…"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 subtask`, `2 subtasks`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def listing(items: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} and {items[-1]}"

@@ -1,0 +1,159 @@
+"""The worker: does one subtask with one model, and asks a person rather than guess."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from jsonschema import validators
+
+from orchestrator import prompts
+from orchestrator.context import Context, Result
+from orchestrator.errors import ModelEmpty, ModelInvalid
+from orchestrator.model.base import Call, JsonObject, Purpose, Reply, Tool, ToolCall
+from orchestrator.plan import Plan
+from orchestrator.store.tables import Outcome
+
+ASK_PERSON = Tool(
+    name="ask_person",
+    description=(
+        "Ask the person who gave the task one question, when something essential is missing "
+        "that only a person can know. The work pauses until they answer."
+    ),
+    input_schema={
+        "type": "object",
+        "properties": {
+            "question": {"type": "string"},
+            "options": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Up to 4 likely answers; empty where none are likely.",
+            },
+        },
+        "required": ["question", "options"],
+        "additionalProperties": False,
+    },
+)
+
+_SYSTEM = """\
+{prompt}
+You work in a team on the task below and do one subtask of it. Your result is handed to the \
+others and to whoever writes the final answer, so it must stand on its own.
+
+{untrusted}"""
+
+
+def prepare(context: Context) -> Call:
+    """The question that asks for the subtask's result, or the conversation carried on."""
+    assert context.role is not None
+    assert context.subtask is not None
+    assert context.plan is not None
+    return Call(
+        purpose=Purpose.SUBTASK,
+        model=context.parameters.model,
+        system=_SYSTEM.format(prompt=context.role.prompt.strip(), untrusted=prompts.UNTRUSTED),
+        shared=_shared(context, context.plan),
+        messages=_messages(context),
+        schema=_schema(context),
+        tools=(ASK_PERSON,),
+        effort=context.parameters.effort,
+        temperature=context.parameters.temperature,
+        max_tokens=context.parameters.max_tokens,
+        timeout_s=context.parameters.timeout_s,
+        task=context.task,
+        subtask=context.subtask.number,
+        attempt=context.number,
+    )
+
+
+def read(context: Context, call: Call, reply: Reply) -> Result:
+    """The result in the reply, or the question. Raises ModelEmpty, ModelInvalid."""
+    for tool_call in reply.tool_calls:
+        return _paused(call, reply, tool_call)
+    if not reply.text.strip() and reply.data is None:
+        raise ModelEmpty("The worker answered with nothing.")
+    schema = _schema(context)
+    if schema is None:
+        return Result(output=reply.text, data=reply.data)
+    problems = _misfits(schema, reply.data)
+    if problems:
+        raise ModelInvalid(problems)
+    return Result(output=json.dumps(reply.data, indent=2, ensure_ascii=False), data=reply.data)
+
+
+def _paused(call: Call, reply: Reply, tool_call: ToolCall) -> Result:
+    if tool_call.name != ASK_PERSON.name:
+        raise ModelInvalid([f"There is no tool named {tool_call.name}."])
+    question = str(tool_call.input.get("question", "")).strip()
+    if not question:
+        raise ModelInvalid(["ask_person was called without a question."])
+    options = [str(option) for option in tool_call.input.get("options") or []][:4]
+    return Result(
+        outcome=Outcome.PAUSED,
+        output=question,
+        data={"options": options, "tool_call_id": tool_call.id},
+        transcript=[*call.messages, reply.message],
+    )
+
+
+def answered(transcript: tuple[JsonObject, ...], answer: str) -> tuple[JsonObject, ...]:
+    """The conversation with the person's answer as the result of the worker's question."""
+    content = transcript[-1].get("content") or []
+    results = [
+        {"type": "tool_result", "tool_use_id": block["id"], "content": answer}
+        for block in content
+        if isinstance(block, dict) and block.get("type") == "tool_use"
+    ]
+    return (*transcript, {"role": "user", "content": results})
+
+
+def _messages(context: Context) -> tuple[JsonObject, ...]:
+    if context.transcript and context.answer is not None:
+        return answered(context.transcript, context.answer)
+    return ({"role": "user", "content": _question(context)},)
+
+
+def _shared(context: Context, plan: Plan) -> str:
+    limit = context.settings.max_task_chars
+    overview = "\n".join(f"{s.number}. {s.title} ({s.role})" for s in plan.subtasks)
+    parts = [
+        prompts.fenced("task", prompts.trimmed(context.task, limit)),
+        f"Goal: {plan.goal}",
+        prompts.fenced("plan", overview),
+    ]
+    if context.thread:
+        parts.append(prompts.fenced("thread", prompts.trimmed(context.thread, limit)))
+    return "\n\n".join(parts)
+
+
+def _question(context: Context) -> str:
+    subtask = context.subtask
+    assert subtask is not None
+    parts = [f"Your subtask is number {subtask.number}.\nTitle: {subtask.title}"]
+    parts.append(f"Instructions:\n{subtask.instructions}")
+    if subtask.expected_output.description:
+        parts.append(f"Expected output: {subtask.expected_output.description}")
+    parts += [_result(r.number, r.title, r.text, context) for r in context.results]
+    parts += [f"Note from a person: {note}" for note in context.notes]
+    if context.failure:
+        parts.append(f"The last attempt at this failed: {context.failure} Do better this time.")
+    return "\n\n".join(parts)
+
+
+def _result(number: int, title: str, result: str | None, context: Context) -> str:
+    if result is None:
+        return f"Subtask {number} ({title}) was skipped: work without its result and say so."
+    content = prompts.trimmed(result, context.settings.result_chars)
+    return prompts.fenced("result", content, subtask=number, title=title)
+
+
+def _schema(context: Context) -> JsonObject | None:
+    assert context.subtask is not None
+    own = context.subtask.expected_output.json_schema
+    return own or (context.role.output_schema if context.role else None)
+
+
+def _misfits(schema: JsonObject, data: Any) -> list[str]:
+    validator = validators.validator_for(schema)(schema)
+    errors = sorted(validator.iter_errors(data), key=lambda error: list(map(str, error.path)))
+    return [f"{error.json_path}: {error.message[:300]}." for error in errors[:20]]
