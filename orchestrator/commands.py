@@ -163,7 +163,17 @@ class Answer:
     text: str
 
 
-Command = Create | Approve | Edit | Replan | Reject | Breakdown | Stop | Retry | Skip | Answer
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What a person thinks of the answer: `up` or `down`."""
+
+    run_id: str
+    verdict: str
+
+
+Command = (
+    Create | Approve | Edit | Replan | Reject | Breakdown | Stop | Retry | Skip | Answer | Rate
+)
 
 
 def perform(
@@ -280,6 +290,9 @@ class _Act:
                 return self._retry(command)
             case Skip():
                 return self._skip(command)
+            case Rate(verdict=verdict):
+                self._event(EventKind.RUN_RATED, verdict=verdict)
+                return self._done("Thank you for the feedback.")
         raise AssertionError(command)
 
     def answer(self, request: dict[str, Any], command: Breakdown | Answer) -> Done:
@@ -323,7 +336,7 @@ class _Act:
         self._check_proposed(revision)
         self._close_approval(revision, "Reject")
         self._event(EventKind.PLAN_REJECTED, revision=revision)
-        self._change(status=RunStatus.REJECTED, finished_at=now())
+        self._change(status=RunStatus.REJECTED, finished_at=now(), ended_by=self.actor.user_id)
         return self._done(f"{self.run.name} was rejected; nothing was run.")
 
     def _breakdown(self, request: dict[str, Any], typed: str) -> Done:
@@ -415,7 +428,12 @@ class _Act:
         changes.close_requests(self.connection, self.run_id)
         changes.cancel_work(self.connection, self.run_id)
         self._event(EventKind.RUN_STOPPED)
-        self._change(status=RunStatus.STOPPED, attempt_id=None, finished_at=now())
+        self._change(
+            status=RunStatus.STOPPED,
+            attempt_id=None,
+            finished_at=now(),
+            ended_by=self.actor.user_id,
+        )
         return self._done(f"{self.run.name} was stopped.", stops=True)
 
     def _retry(self, command: Retry) -> Done:

@@ -28,7 +28,8 @@ class Context:
 
     `failure` is what was wrong with the attempt before, in words for the model. `notes` are
     what people said: feedback on the plan, edited instructions, guidance. `transcript` and
-    `answer` carry on an attempt that paused for a person.
+    `answer` carry on an attempt that paused for a person. `shared` is what all workers of the
+    run are told, where it is known already.
     """
 
     purpose: Purpose
@@ -46,6 +47,7 @@ class Context:
     notes: tuple[str, ...] = ()
     transcript: tuple[JsonObject, ...] = ()
     answer: str | None = None
+    shared: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from orchestrator import worker
 from orchestrator.attempts import Parameters
 from orchestrator.context import Context, SubtaskResult
 from orchestrator.model.base import Purpose
@@ -42,7 +43,10 @@ async def build(database: Database, live: Live, row: dict[str, Any], settings: S
         subtask=live.items[number] if number is not None else None,
         role=live.roles[row["role"]] if row["role"] else None,
         notes=(live.run.note,) if live.run.note and row["purpose"] is Purpose.PLAN else (),
+        shared=live.shared,
     )
+    if number is not None and not live.shared:
+        live.shared = worker.shared(context)
     wanted = _wanted(live, row)
     if not wanted and row["number"] == 1:
         return context

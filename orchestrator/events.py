@@ -36,6 +36,7 @@ class EventKind(StrEnum):
     SYNTHESIS_STARTED = "synthesis_started"
     RUN_COMPLETED = "run_completed"
     RUN_STOPPED = "run_stopped"
+    RUN_RATED = "run_rated"
 
 
 @dataclass(frozen=True, slots=True)

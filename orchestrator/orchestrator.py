@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from orchestrator import commands
 from orchestrator.commands import Actor, Command, Done, Gatekeeping
 from orchestrator.engine import Engine
-from orchestrator.errors import AlreadyRunning, ConfigurationError
+from orchestrator.errors import AlreadyRunning, ConfigurationError, NotFound
 from orchestrator.events import Listener
 from orchestrator.model.base import Model
 from orchestrator.roles import Roles
@@ -20,6 +20,7 @@ from orchestrator.settings import Settings
 from orchestrator.store.database import Database, sqlite_path
 from orchestrator.store.load import Estimate
 from orchestrator.store.migrate import migrate
+from orchestrator.store.tables import Request
 
 
 class Orchestrator:
@@ -82,6 +83,14 @@ class Orchestrator:
             self.engine.bus.publish(done.events)
             self.engine.wake(done.run_id)
         return done
+
+    async def run_of_request(self, request_id: str) -> str:
+        """The id of the run that asks this. Raises NotFound."""
+        async with self.database.read() as session:
+            request = await session.get(Request, request_id)
+        if request is None:
+            raise NotFound("That question no longer exists.")
+        return request.run_id
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with every event of this process; call the result to end that."""

@@ -33,6 +33,7 @@ from orchestrator.store.tables import (
     RevisionSource,
     RunStatus,
     SubtaskStatus,
+    new_row,
     now,
     row,
 )
@@ -95,7 +96,8 @@ class _Record:
         progress = state.own if subtask is None else state.subtasks[subtask]
         first, role = self._first(purpose, subtask)
         parameters = attempts.climb(first, progress.failed, self._settings.fallback_model)
-        attempt = Attempt(
+        attempt = new_row(
+            Attempt,
             run_id=run.id,
             subtask=subtask,
             purpose=purpose,
@@ -104,15 +106,15 @@ class _Record:
             role=role,
             parameters=parameters.to_json(),
         )
-        state.named(subtask, attempt.id)
-        self._changes.attempts.append(row(attempt))
+        state.named(subtask, attempt["id"])
+        self._changes.attempts.append(attempt)
         self._changes.events.append(
             Event(
                 EventKind.ATTEMPT_STARTED,
                 run.id,
                 subtask,
-                attempt.id,
-                data={"purpose": purpose, "number": attempt.number},
+                attempt["id"],
+                data={"purpose": purpose, "number": attempt["number"]},
             )
         )
 

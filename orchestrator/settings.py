@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -49,7 +49,7 @@ class Settings(BaseSettings):
         default=None, description="A YAML file of roles, added to the shipped ones."
     )
     prices_file: Path | None = Field(
-        default=None, description="A YAML file of model prices, in place of the shipped one."
+        default=None, description="A YAML file of model prices, put before the shipped ones."
     )
     concurrency: int = Field(
         default=10, ge=1, description="Attempts that run at once in this process, over all runs."
@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     )
 
     @classmethod
-    def load(cls, **given: object) -> Settings:
+    def load(cls, **given: object) -> Self:
         """Read the environment. Raises ConfigurationError that names the variable at fault."""
         try:
             return cls(**given)  # type: ignore[arg-type]

@@ -189,8 +189,9 @@ class RunState:
 
     @property
     def is_over(self) -> bool:
-        """Whether no subtask is left to do."""
-        return sum(self._counts[status] for status in _OVER) == len(self.subtasks)
+        """Whether no subtask is left to do; never so before there are any."""
+        over = sum(self._counts[status] for status in _OVER)
+        return bool(self.subtasks) and over == len(self.subtasks)
 
     def is_current(self, finished: Finished) -> bool:
         """Whether `finished` is the attempt its subtask (or the run) is waiting for."""

@@ -11,7 +11,6 @@ from orchestrator import prompts
 from orchestrator.context import Context, Result
 from orchestrator.errors import ModelEmpty, ModelInvalid
 from orchestrator.model.base import Call, JsonObject, Purpose, Reply, Tool, ToolCall
-from orchestrator.plan import Plan
 from orchestrator.store.tables import Outcome
 
 ASK_PERSON = Tool(
@@ -35,6 +34,9 @@ ASK_PERSON = Tool(
     },
 )
 
+# Every attempt sends and stores the overview of the plan, so it must not grow without limit.
+_OVERVIEW_CHARS = 8_000
+
 _SYSTEM = """\
 {prompt}
 You work in a team on the task below and do one subtask of it. Your result is handed to the \
@@ -52,7 +54,7 @@ def prepare(context: Context) -> Call:
         purpose=Purpose.SUBTASK,
         model=context.parameters.model,
         system=_SYSTEM.format(prompt=context.role.prompt.strip(), untrusted=prompts.UNTRUSTED),
-        shared=_shared(context, context.plan),
+        shared=context.shared or shared(context),
         messages=_messages(context),
         schema=_schema(context),
         tools=(ASK_PERSON,),
@@ -113,13 +115,16 @@ def _messages(context: Context) -> tuple[JsonObject, ...]:
     return ({"role": "user", "content": _question(context)},)
 
 
-def _shared(context: Context, plan: Plan) -> str:
+def shared(context: Context) -> str:
+    """What every worker of the run is told; worth keeping, since it grows with the plan."""
+    plan = context.plan
+    assert plan is not None
     limit = context.settings.max_task_chars
     overview = "\n".join(f"{s.number}. {s.title} ({s.role})" for s in plan.subtasks)
     parts = [
         prompts.fenced("task", prompts.trimmed(context.task, limit)),
         f"Goal: {plan.goal}",
-        prompts.fenced("plan", overview),
+        prompts.fenced("plan", prompts.trimmed(overview, _OVERVIEW_CHARS)),
     ]
     if context.thread:
         parts.append(prompts.fenced("thread", prompts.trimmed(context.thread, limit)))

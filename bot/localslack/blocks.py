@@ -256,9 +256,7 @@ def _alert(node: Node) -> None:
 
 
 def _card(node: Node) -> None:
-    node.only(
-        "type", "block_id", "hero_image", "icon", "title", "subtitle", "body", "actions"
-    )
+    node.only("type", "block_id", "hero_image", "icon", "title", "subtitle", "body", "actions")
     if not {"hero_image", "title", "actions", "body"} & set(node.value):
         node.error("must define one of `hero_image`, `title`, `actions` or `body`")
     node.text("title", most=150)

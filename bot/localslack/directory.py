@@ -80,9 +80,7 @@ class Directory:
         """Text as a person types it, in the form Slack stores: escaped, with real mentions."""
         parts = _MARKUP.split(text)
         # split() with one group gives plain text and markup in turn.
-        return "".join(
-            part if index % 2 else self._plain(part) for index, part in enumerate(parts)
-        )
+        return "".join(part if index % 2 else self._plain(part) for index, part in enumerate(parts))
 
     def _plain(self, text: str) -> str:
         text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

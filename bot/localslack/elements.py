@@ -198,9 +198,7 @@ def _picker(node: Node) -> None:
         "timepicker": "initial_time",
         "datetimepicker": "initial_date_time",
     }[node.type]
-    node.only(
-        "type", "action_id", initial, "confirm", "focus_on_load", "placeholder", "timezone"
-    )
+    node.only("type", "action_id", initial, "confirm", "focus_on_load", "placeholder", "timezone")
     _check_placeholder(node)
     _check_confirm(node)
 
@@ -235,9 +233,7 @@ def _check_option(node: Node, kinds: tuple[str, ...], *more: str) -> None:
     node.text("description", most=75, kinds=kinds)
 
 
-def _check_initial(
-    node: Node, chosen: list[Any], name: str, options: list[dict[str, Any]]
-) -> None:
+def _check_initial(node: Node, chosen: list[Any], name: str, options: list[dict[str, Any]]) -> None:
     if any(choice is not None and choice not in options for choice in chosen):
         node.error("must be one of the given options, word for word", name)
 

@@ -17,9 +17,7 @@ _MENTION = f"<@{seed.BOT_USER}>"
 class Events:
     """Says to the bot what happened."""
 
-    def __init__(
-        self, sockets: Sockets, manifest: Manifest, clock: Clock, timestamps: Timestamps
-    ):
+    def __init__(self, sockets: Sockets, manifest: Manifest, clock: Clock, timestamps: Timestamps):
         self._sockets = sockets
         self._manifest = manifest
         self._clock = clock

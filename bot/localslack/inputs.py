@@ -33,18 +33,22 @@ _KINDS = {
     "rich_text_input": _Kind("rich_text_value", "initial_value"),
     "static_select": _Kind("selected_option", "initial_option", from_options=True),
     "radio_buttons": _Kind("selected_option", "initial_option", from_options=True),
-    "multi_static_select": _Kind("selected_options", "initial_options", True, True),
-    "checkboxes": _Kind("selected_options", "initial_options", True, True),
+    "multi_static_select": _Kind(
+        "selected_options", "initial_options", many=True, from_options=True
+    ),
+    "checkboxes": _Kind("selected_options", "initial_options", many=True, from_options=True),
     "users_select": _Kind("selected_user", "initial_user"),
-    "multi_users_select": _Kind("selected_users", "initial_users", True),
+    "multi_users_select": _Kind("selected_users", "initial_users", many=True),
     "channels_select": _Kind("selected_channel", "initial_channel"),
-    "multi_channels_select": _Kind("selected_channels", "initial_channels", True),
+    "multi_channels_select": _Kind("selected_channels", "initial_channels", many=True),
     "conversations_select": _Kind("selected_conversation", "initial_conversation"),
-    "multi_conversations_select": _Kind("selected_conversations", "initial_conversations", True),
+    "multi_conversations_select": _Kind(
+        "selected_conversations", "initial_conversations", many=True
+    ),
     "datepicker": _Kind("selected_date", "initial_date"),
     "timepicker": _Kind("selected_time", "initial_time"),
     "datetimepicker": _Kind("selected_date_time", "initial_date_time"),
-    "file_input": _Kind("files", "", True),
+    "file_input": _Kind("files", "", many=True),
 }
 _REQUIRED = "Please complete this required field."
 
@@ -56,8 +60,9 @@ def initial_state(blocks: list[JsonObject], before: State) -> State:
         kind = _KINDS.get(str(control.element.get("type")))
         if kind is None:
             continue
-        kept = before.get(control.block_id, {}).get(control.action_id)
-        entry = kept if _fits(control.element, kept) else _initial(control.element, kind)
+        entry = before.get(control.block_id, {}).get(control.action_id)
+        if entry is None or not _fits(control.element, entry):
+            entry = _entry(control.element, kind, _initial(control.element, kind))
         state.setdefault(control.block_id, {})[control.action_id] = entry
     return state
 
@@ -91,13 +96,13 @@ def _entry(element: JsonObject, kind: _Kind, value: Any) -> JsonObject:
     return {"type": element["type"], kind.key: value}
 
 
-def _initial(element: JsonObject, kind: _Kind) -> JsonObject:
-    return _entry(element, kind, element.get(kind.initial, [] if kind.many else None))
+def _initial(element: JsonObject, kind: _Kind) -> Any:
+    return element.get(kind.initial, [] if kind.many else None)
 
 
-def _fits(element: JsonObject, entry: JsonObject | None) -> bool:
+def _fits(element: JsonObject, entry: JsonObject) -> bool:
     """Whether what was entered before still means something to the element as it is now."""
-    if entry is None or entry.get("type") != element.get("type"):
+    if entry.get("type") != element.get("type"):
         return False
     kind = _KINDS[element["type"]]
     if not kind.from_options:

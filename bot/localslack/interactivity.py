@@ -229,13 +229,7 @@ class Interactivity:
         try:
             return self._follow(user, view, answer)
         except ApiError as error:
-            refused = f"view_submission:{answer.get('response_action')}"
-            self.recorder.add(
-                Call(refused, answer, float(self.timestamps.next()), error.code, error.problems)
-            )
-            raise PersonError(
-                "bot_error", "Orchestrator answered with something Slack cannot show.", 502
-            ) from error
+            raise self._unusable("view_submission", answer, error) from error
 
     def _follow(self, user: str, view: JsonObject, answer: JsonObject) -> Submitted:
         action = answer.get("response_action")
@@ -261,12 +255,15 @@ class Interactivity:
         try:
             self.response_urls.answer(user, channel_id, answer)
         except ApiError as error:
-            self.recorder.add(
-                Call("command:ack", answer, float(self.timestamps.next()), error.code, error.problems)
-            )
-            raise PersonError(
-                "bot_error", "Orchestrator answered with something Slack cannot show.", 502
-            ) from error
+            raise self._unusable("slash_commands", answer, error) from error
+
+    def _unusable(self, kind: str, answer: JsonObject, error: ApiError) -> PersonError:
+        """Record an acknowledgement Slack would not take; gives what the person is told."""
+        at = float(self.timestamps.next())
+        self.recorder.add(Call(f"{kind}:ack", answer, at, error.code, error.problems))
+        return PersonError(
+            "bot_error", "Orchestrator answered with something Slack cannot show.", 502
+        )
 
 
 def _channel(channel: JsonObject) -> JsonObject:

@@ -65,7 +65,9 @@ class Messages:
         self._feed.publish("message", self.for_person(message), [user])
         return message
 
-    def update(self, channel: JsonObject, message: StoredMessage, changes: JsonObject) -> JsonObject:
+    def update(
+        self, channel: JsonObject, message: StoredMessage, changes: JsonObject
+    ) -> JsonObject:
         """Change a message; a change to None takes a field away. Gives the new body."""
         body = {**message.body, **changes}
         body = {key: value for key, value in body.items() if value is not None}
@@ -98,9 +100,7 @@ class Messages:
         if message.thread_ts:
             parent = self._count_replies(channel, message.thread_ts)
             if parent is not None:
-                self._feed.publish(
-                    "message_changed", self.for_person(parent), channel["members"]
-                )
+                self._feed.publish("message_changed", self.for_person(parent), channel["members"])
 
     def react(self, channel: JsonObject, message: StoredMessage, user: str, name: str) -> bool:
         """Add a reaction, or take it back where it is there. Gives whether it is there now."""

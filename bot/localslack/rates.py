@@ -57,9 +57,7 @@ class Rates:
         bucket = self._bucket(method, rate, channel)
         if bucket.tokens < 1:
             wait_s = (1 - bucket.tokens) * 60 / rate.per_minute
-            raise ApiError(
-                "ratelimited", retry_after_s=max(1, math.ceil(wait_s)), status=429
-            )
+            raise ApiError("ratelimited", retry_after_s=max(1, math.ceil(wait_s)), status=429)
         bucket.tokens -= 1
 
     def _bucket(self, method: str, rate: Rate, channel: str) -> _Bucket:

@@ -25,6 +25,13 @@ CREATE TABLE IF NOT EXISTS events (
     event_id TEXT PRIMARY KEY, created REAL NOT NULL, retries INTEGER NOT NULL, body TEXT NOT NULL
 ) WITHOUT ROWID;
 """
+_ALL = """SELECT channel, ts, body, thread_ts, broadcast, seen_by
+FROM messages WHERE channel = ? ORDER BY ts"""
+_ONE = _ALL.replace("ORDER", "AND ts = ? ORDER")
+_REPLIES = _ALL.replace("ORDER", "AND thread_ts = ? AND ts != thread_ts ORDER")
+_TOP_LEVEL = _ALL.replace(
+    "ORDER", "AND (thread_ts IS NULL OR thread_ts = ts OR broadcast = 1) ORDER"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +105,7 @@ class Storage:
 
     def message(self, channel: str, ts: str) -> StoredMessage | None:
         """One message."""
-        return next(self._messages("channel = ? AND ts = ?", (channel, ts)), None)
+        return next(self._messages(_ONE, channel, ts), None)
 
     def delete_message(self, channel: str, ts: str) -> None:
         """Forget a message."""
@@ -106,21 +113,20 @@ class Storage:
 
     def top_level(self, channel: str) -> list[StoredMessage]:
         """The messages shown in a channel itself, oldest first."""
-        where = "channel = ? AND (thread_ts IS NULL OR thread_ts = ts OR broadcast = 1)"
-        return list(self._messages(where, (channel,)))
+        return list(self._messages(_TOP_LEVEL, channel))
 
     def replies(self, channel: str, thread_ts: str) -> list[StoredMessage]:
         """The replies of a thread without its parent, oldest first."""
-        where = "channel = ? AND thread_ts = ? AND ts != thread_ts"
-        return list(self._messages(where, (channel, thread_ts)))
+        return list(self._messages(_REPLIES, channel, thread_ts))
 
     def all_messages(self, channel: str) -> list[StoredMessage]:
         """Everything in a channel, replies included, oldest first."""
-        return list(self._messages("channel = ?", (channel,)))
+        return list(self._messages(_ALL, channel))
 
     def latest_ts(self) -> str:
         """The time of the newest message, or an empty string."""
-        return self._db.execute("SELECT coalesce(max(ts), '') FROM messages").fetchone()[0]
+        row = self._db.execute("SELECT coalesce(max(ts), '') FROM messages").fetchone()
+        return str(row[0])
 
     def put_event(self, event: StoredEvent) -> None:
         """Store an event, in place of its earlier state."""
@@ -139,13 +145,8 @@ class Storage:
         rows = self._db.execute("SELECT event_id, created, retries, body FROM events ORDER BY 2")
         return [StoredEvent(row[0], row[1], row[2], json.loads(row[3])) for row in rows]
 
-    def _messages(self, where: str, values: tuple[str, ...]) -> Iterator[StoredMessage]:
-        rows = self._db.execute(
-            "SELECT channel, ts, body, thread_ts, broadcast, seen_by FROM messages"
-            f" WHERE {where} ORDER BY ts",  # noqa: S608 - the conditions are the ones above
-            values,
-        )
-        for channel, ts, body, thread_ts, broadcast, seen_by in rows.fetchall():
-            yield StoredMessage(
-                channel, ts, json.loads(body), thread_ts, bool(broadcast), seen_by
-            )
+    def _messages(self, query: str, *values: str) -> Iterator[StoredMessage]:
+        for channel, ts, body, thread_ts, broadcast, seen_by in self._db.execute(
+            query, values
+        ).fetchall():
+            yield StoredMessage(channel, ts, json.loads(body), thread_ts, bool(broadcast), seen_by)

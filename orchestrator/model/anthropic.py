@@ -383,6 +383,13 @@ def _log_failure(error: Exception, call: Call) -> None:
         status=getattr(error, "status_code", None),
         type=getattr(error, "type", None),
         code=getattr(error, "error_code", None),
-        said=str(getattr(error, "api_message", None) or "")[:300],
+        said=_complaint(error),
         request_id=getattr(error, "request_id", None),
     )
+
+
+def _complaint(error: Exception) -> str | None:
+    """What is wrong with the request, for the log; other failures may repeat a key."""
+    if not isinstance(error, anthropic.BadRequestError | anthropic.UnprocessableEntityError):
+        return None
+    return transport.said(error)[:300]

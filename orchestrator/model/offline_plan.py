@@ -12,17 +12,19 @@ from orchestrator.text import listing, one_line, shorten
 
 MAX_TITLE = 60
 MAX_GOAL = 200
+MAX_SUBTASKS = 200
 
 _VERBS = {
     "researcher": "research investigate explore find collect gather search look survey read list "
     "identify study learn discover",
     "analyst": "analyse analyze compare evaluate calculate estimate rank choose assess forecast "
     "measure decide weigh benchmark score prioritise prioritize pick select",
-    "architect": "design plan structure model outline architect specify",
+    "architect": "design plan structure model outline architect specify define draw sketch "
+    "organise organize",
     "developer": "code implement build program develop fix deploy refactor migrate script "
     "automate debug install configure prototype create make set",
     "writer": "write draft summarise summarize translate explain describe document compose edit "
-    "present report recommend suggest propose prepare answer tell rewrite announce",
+    "present report recommend suggest propose prepare answer tell rewrite announce send",
     "reviewer": "review check verify proofread test validate audit critique inspect",
 }
 _ROLE_OF_VERB = {verb: role for role, verbs in _VERBS.items() for verb in verbs.split()}
@@ -64,7 +66,7 @@ _ITEM = re.compile(r"^\s*(?:\d{1,3}[.)]|[-*•])\s+(.+)$")
 _SENTENCE_END = re.compile(r"(?<!e\.g\.)(?<!i\.e\.)(?<!vs\.)(?<=[.!?;])\s+|\n+")
 _THEN_WORDS = r"(?:and\s+)?(?:then|after that|afterwards|after this|finally|lastly|next)"
 _THEN = re.compile(
-    r"[\s,;]*(?:\b(?:and\s+)(?:then|after that|afterwards|finally|lastly)\b"
+    r"\s?[,;]?\s?(?:\b(?:and\s+)(?:then|after that|afterwards|finally|lastly)\b"
     r"|\b(?:then|after that|afterwards)\b|,\s*finally\b)[\s,:]*",
     re.IGNORECASE,
 )
@@ -74,7 +76,9 @@ _BACK = re.compile(
     r"\b(?:them|it|both|these|those|the (?:results?|findings|outcomes?))\b", re.IGNORECASE
 )
 _NUMBERS = r"(\d{1,3}(?:\s*(?:,|and|&)\s*\d{1,3})*)"
-_AFTER_NUMBERS = re.compile(rf"[\s,(|]*\bafter:?\s*(?:steps?\s+)?{_NUMBERS}\)?$", re.IGNORECASE)
+_AFTER_NUMBERS = re.compile(
+    rf"[\s,(|]{{0,3}}\bafter:?\s*(?:steps?\s+)?{_NUMBERS}\)?$", re.IGNORECASE
+)
 _NAMED_NUMBERS = re.compile(rf"\b(?:step|subtask|item|point)s?\s+{_NUMBERS}", re.IGNORECASE)
 _POLITE = re.compile(
     r"^(?:(?:please|kindly|can you|could you|would you|i need you to|i want you to|help me|hey|hi)"
@@ -83,7 +87,10 @@ _POLITE = re.compile(
 )
 _LIST = re.compile(r"\s*,\s*(?:and\s+|or\s+)?|\s+(?:and|or|vs\.?|versus|with)\s+", re.IGNORECASE)
 _OF = re.compile(r"\s+(?:of|for|in|about|on|from|to|at)\s+.*$", re.IGNORECASE)
-_COUNT = re.compile(r"\b(\d{1,3})\s+(?:sub-?tasks?|steps?|parts?|tasks?)\b", re.IGNORECASE)
+_UNITS = r"(?:sub-?tasks?|steps?|parts?|tasks?)"
+_COUNT = re.compile(rf"\b(\d{{1,3}})\s+{_UNITS}\b", re.IGNORECASE)
+_FEWER = re.compile(rf"\b(?:fewer|simpler|shorter|less {_UNITS})\b", re.IGNORECASE)
+_MORE = re.compile(rf"\bmore (?:{_UNITS}|detail\w*)\b|^more\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +117,17 @@ def plan_of(
     With `cycle`, two of the subtasks wait for each other.
     """
     task = task.strip() or "Do what was asked"
+    count = None if count is None else min(count, MAX_SUBTASKS)
     steps = _steps_of(task, count)
     if feedback.strip():
         steps = _considered(task, steps, one_line(feedback))
     if cycle:
-        steps = _in_a_circle(_resized(steps, max(len(steps), 2), _topic(task)))
+        steps = _in_a_circle(_resized(steps, max(len(steps), 2), _topic(_goal(task))))
+    goal = _goal(task)
     return {
-        "goal": _goal(task),
+        "goal": goal,
         "pattern": "graph",
-        "subtasks": [_subtask(number, step, task) for number, step in enumerate(steps, 1)],
+        "subtasks": [_subtask(number, step, goal) for number, step in enumerate(steps, 1)],
         "roles": [],
     }
 
@@ -128,10 +137,10 @@ def subtask_of(id_: str, text: str, role: str = "researcher") -> JsonObject:
     return _json(id_, _Step(text, role), one_line(text))
 
 
-def _subtask(number: int, step: _Step, task: str) -> JsonObject:
-    instructions = one_line(step.text)
-    if instructions.rstrip(".") != one_line(task).rstrip("."):
-        instructions = f"{instructions.rstrip('.')}.\n\nThis is a part of: {_goal(task)}"
+def _subtask(number: int, step: _Step, goal: str) -> JsonObject:
+    instructions = _capital(one_line(step.text))
+    if instructions.rstrip(".") != goal.rstrip("."):
+        instructions = f"{instructions.rstrip('.')}.\n\nThis is a part of: {goal}"
     return _json(str(number), step, instructions)
 
 
@@ -160,9 +169,11 @@ def _capital(text: str) -> str:
 
 
 def _goal(task: str) -> str:
+    """The first line of the task; of a list without a heading, what is in it."""
     first = next(line for line in task.splitlines() if line.strip())
-    item = _ITEM.match(first)
-    return shorten(_capital(one_line(item[1] if item else first).rstrip(" :")), MAX_GOAL)
+    if _ITEM.match(first):
+        first = listing([clause.text for clause in _items(task)]) or first
+    return shorten(_capital(_POLITE.sub("", one_line(first)).rstrip(" :")), MAX_GOAL)
 
 
 def _priority(text: str) -> int:
@@ -182,11 +193,11 @@ def _role(text: str) -> str:
 
 
 def _steps_of(task: str, count: int | None) -> list[_Step]:
-    clauses = _items(task) or _clauses(task)
+    clauses = (_items(task) or _clauses(task))[:MAX_SUBTASKS]
     if len(clauses) < 2:
         return _steps_for_one(clauses[0].text if clauses else task, count)
     steps = _linked(clauses)
-    return steps if count is None else _resized(steps, count, _topic(task))
+    return steps if count is None else _resized(steps, count, _topic(_goal(task)))
 
 
 def _items(task: str) -> list[_Clause]:
@@ -284,6 +295,8 @@ def _ends(steps: list[_Step]) -> tuple[int, ...]:
 
 
 def _steps_for_one(clause: str, count: int | None) -> list[_Step]:
+    if count == 1:
+        return [_Step(clause, _role(clause))]
     role = _role(clause) if _ANY_VERB.match(clause) else ""
     if role == "analyst" and len(_options(clause)[0]) > 1:
         steps = _comparison(clause)
@@ -340,8 +353,6 @@ def _study(clause: str, count: int) -> list[_Step]:
         _Step(written, "writer"),
         _Step(f"Review the answer: {topic}", "reviewer"),
     ]
-    if count == 1:
-        return [_Step(clause, _role(clause))]
     ending = {2: last[1:2], 3: last[:2], 4: last[:2], 5: last[:2]}.get(count, last)
     steps = list(islice(_aspects(topic), count - len(ending)))
     for step in ending:
@@ -391,10 +402,10 @@ def _with(steps: list[_Step], new: _Step, at: int, *, waited_for: bool) -> list[
 
 def _considered(task: str, steps: list[_Step], feedback: str) -> list[_Step]:
     if found := _COUNT.search(feedback):
-        return _steps_of(task, int(found[1]))
-    if re.search(r"\b(?:fewer|less|simpler|shorter)\b", feedback, re.IGNORECASE):
+        return _steps_of(task, min(int(found[1]), MAX_SUBTASKS))
+    if _FEWER.search(feedback):
         return _steps_of(task, max(len(steps) - 1, 1))
-    if re.search(r"\bmore\b", feedback, re.IGNORECASE):
+    if _MORE.search(feedback):
         return _steps_of(task, len(steps) + 2)
     new = _Step(f"Consider: {feedback}", "researcher")
     return _with(steps, new, _ends(steps)[0], waited_for=True)

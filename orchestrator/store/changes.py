@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,8 +26,8 @@ from orchestrator.store.tables import (
     Run,
     SubtaskRow,
     SubtaskStatus,
+    new_row,
     now,
-    row,
 )
 
 # SQLModel leaves the table out of its types.
@@ -60,6 +61,21 @@ class Changes:
     events: list[Event] = field(default_factory=list)
 
 
+# Statements of the busiest path are built once: building them costs more than running them.
+_ADVANCE = (
+    sa.update(run)
+    .where(
+        run.c.id == sa.bindparam("run_"),
+        run.c.commands == sa.bindparam("commands_"),
+        run.c.advanced_version == sa.bindparam("advanced_"),
+    )
+    .values(
+        version=run.c.version + 1,
+        advanced_version=run.c.version + 1,
+        updated_at=sa.bindparam("updated_at"),
+    )
+    .returning(run.c.version)
+)
 _SAVE_SUBTASK = (
     sa.update(subtask)
     .where(
@@ -81,29 +97,21 @@ _SAVE_SUBTASK = (
         }
     )
 )
+_INSERT = {table: sa.insert(table) for table in (revision, subtask, attempt, request, event)}
 
 
 def advance(connection: Connection, basis: Basis, changes: Changes) -> int:
     """Commit what was decided on `basis`; returns the run's new version. Raises Conflict."""
-    version = connection.execute(
-        sa.update(run)
-        .where(
-            run.c.id == basis.run_id,
-            run.c.commands == basis.commands,
-            run.c.advanced_version == basis.advanced_version,
-        )
-        .values(
-            {
-                "version": run.c.version + 1,
-                "advanced_version": run.c.version + 1,
-                "updated_at": now(),
-                **changes.run,
-            }
-        )
-        .returning(run.c.version)
-    ).scalar()
+    guard = {
+        "run_": basis.run_id,
+        "commands_": basis.commands,
+        "advanced_": basis.advanced_version,
+    }
+    version = connection.execute(_ADVANCE, {**guard, "updated_at": now()}).scalar()
     if version is None:
         raise Conflict(f"run {basis.run_id} moved on")
+    if changes.run:
+        connection.execute(sa.update(run).where(run.c.id == basis.run_id).values(changes.run))
     if changes.subtasks:
         _save_subtasks(connection, basis.run_id, changes.subtasks)
     for table, rows in (
@@ -113,7 +121,7 @@ def advance(connection: Connection, basis: Basis, changes: Changes) -> int:
         (request, changes.requests),
     ):
         if rows:
-            connection.execute(sa.insert(table), rows)
+            connection.execute(_INSERT[table], rows)
     add_events(connection, changes.events)
     return int(version)
 
@@ -157,12 +165,12 @@ def add_events(connection: Connection, events: Iterable[Event]) -> None:
         for e in events
     ]
     if rows:
-        connection.execute(sa.insert(event), rows)
+        connection.execute(_INSERT[event], rows)
 
 
 def new_subtasks(run_id: str, plan: Plan) -> list[dict[str, Any]]:
     """The rows of a plan that begins to run."""
-    return [row(SubtaskRow(run_id=run_id, number=item.number)) for item in plan.subtasks]
+    return [new_row(SubtaskRow, run_id=run_id, number=item.number) for item in plan.subtasks]
 
 
 def touch(connection: Connection, run_id: str) -> None:
@@ -186,6 +194,42 @@ _CLAIM = (
 )
 
 
+_TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+# The columns a result may fill, as they are where it does not.
+_NOTHING: dict[str, Any] = {
+    **dict.fromkeys(("outcome", "prompt", "output", "data", "error", "transcript")),
+    **dict.fromkeys(("model", "model_request_id", "cost_usd")),
+    **dict.fromkeys(_TOKENS, 0),
+}
+_FINISH = (
+    sa.update(attempt)
+    .where(
+        attempt.c.id == sa.bindparam("id_"),
+        attempt.c.status == AttemptStatus.RUNNING,
+        attempt.c.worker == sa.bindparam("worker_"),
+    )
+    .values(
+        {
+            "status": AttemptStatus.FINISHED,
+            "finished_at": sa.bindparam("finished_at"),
+            **{column: sa.bindparam(column) for column in _NOTHING},
+        }
+    )
+    .returning(attempt.c.run_id)
+)
+_COUNT = (
+    sa.update(run)
+    .where(run.c.id == sa.bindparam("run_"))
+    .values(
+        version=run.c.version + 1,
+        tokens=run.c.tokens + sa.bindparam("used_tokens"),
+        cost_usd=run.c.cost_usd + sa.bindparam("used_usd"),
+        cost_known=run.c.cost_known & sa.bindparam("used_known", type_=sa.Boolean),
+    )
+    .returning(run.c.version)
+)
+
+
 def claim(connection: Connection, attempt_id: str, worker: str) -> dict[str, Any] | None:
     """Make the attempt this worker's and return its row; None when it is taken already, or over."""
     values = {"id_": attempt_id, "worker_": worker, "started_at_": now()}
@@ -200,31 +244,23 @@ def finish(
 
     None, and nothing changed, when the attempt is no longer this worker's.
     """
-    found = connection.execute(
-        sa.update(attempt)
-        .where(
-            attempt.c.id == attempt_id,
-            attempt.c.status == AttemptStatus.RUNNING,
-            attempt.c.worker == worker,
-        )
-        .values({"status": AttemptStatus.FINISHED, "finished_at": now(), **result})
-        .returning(attempt.c.run_id)
-    ).scalar()
+    guard = {"id_": attempt_id, "worker_": worker}
+    values = {**_NOTHING, "finished_at": now(), **result}
+    found = connection.execute(_FINISH, values | guard).scalar()
     return None if found is None else _count(connection, found, result)
 
 
 def _count(connection: Connection, run_id: str, result: Mapping[str, Any]) -> int:
-    values: dict[str, Any] = {"version": run.c.version + 1}
+    """Add what the attempt used to the sums of its run."""
     tokens = sum(result.get(column, 0) for column in _TOKENS)
-    if tokens:
-        values["tokens"] = run.c.tokens + tokens
-        cost = result.get("cost_usd")
-        values |= {"cost_known": False} if cost is None else {"cost_usd": run.c.cost_usd + cost}
-    bumped = sa.update(run).where(run.c.id == run_id).values(values).returning(run.c.version)
-    return int(connection.execute(bumped).scalar_one())
-
-
-_TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+    cost = result.get("cost_usd")
+    used = {
+        "run_": run_id,
+        "used_tokens": tokens,
+        "used_usd": cost or Decimal(0),
+        "used_known": cost is not None or not tokens,
+    }
+    return int(connection.execute(_COUNT, used).scalar_one())
 
 
 def hand_back(connection: Connection, worker: str) -> int:

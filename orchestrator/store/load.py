@@ -34,12 +34,16 @@ _HISTORY = 50
 
 @dataclass(slots=True)
 class Live:
-    """A run in memory: a cache of its rows as of `run.version`."""
+    """A run in memory: a cache of its rows as of `run.version`.
+
+    `shared` is what all its workers are told, kept here by whoever first needs it.
+    """
 
     run: Run
     plan: Plan | None
     roles: Roles
     state: RunState
+    shared: str = ""
     items: dict[int, Subtask] = field(init=False)
 
     def __post_init__(self) -> None:

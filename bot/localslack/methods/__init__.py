@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from bot.localslack.methods import agents, chat, conversations, files, reactions, streams
-from bot.localslack.methods import team, users, views
+from bot.localslack.methods import (
+    agents,
+    chat,
+    conversations,
+    files,
+    reactions,
+    streams,
+    team,
+    users,
+    views,
+)
 from bot.localslack.methods.base import ApiCall, Method
 
 METHODS: dict[str, Method] = {

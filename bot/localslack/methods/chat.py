@@ -110,7 +110,7 @@ def _content(call: ApiCall) -> JsonObject:
             raise ApiError("msg_too_long")
         blocks = [{"type": "markdown", "text": markdown}]
     limits.check_message(text, blocks, attachments)
-    content: dict[str, Any] = {"text": text or "This content can't be displayed."}
+    content: dict[str, Any] = {"text": text or markdown or "This content can't be displayed."}
     if blocks:
         content["blocks"] = blocks
     if attachments:

@@ -13,8 +13,10 @@ from bot.localslack.workspace import Workspace
 
 def get_upload_url(call: ApiCall) -> JsonObject:
     """files.getUploadURLExternal"""
-    length = call.number("length", 0, 2**40)
-    file_id, url = call.workspace.files.begin(call.required("filename"), length)
+    length = call.required("length")
+    if not length.isdigit():
+        raise ApiError("invalid_arguments", ["[ERROR] length must be a number"])
+    file_id, url = call.workspace.files.begin(call.required("filename"), int(length))
     return {"file_id": file_id, "upload_url": url}
 
 
@@ -29,8 +31,7 @@ def complete_upload(call: ApiCall) -> JsonObject:
         if thread_ts and call.workspace.messages.find(channel, thread_ts) is None:
             raise ApiError("invalid_thread_ts")
     files = [
-        call.workspace.files.complete(str(item.get("id", "")), item.get("title"))
-        for item in listed
+        call.workspace.files.complete(str(item.get("id", "")), item.get("title")) for item in listed
     ]
     text = limits.cut_text(call.optional("initial_comment") or "")
     body = {**by_the_bot(), "text": text, "file_ids": [file["id"] for file in files]}

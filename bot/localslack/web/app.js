@@ -63,12 +63,12 @@ class App {
     await Promise.all([this.#loadViews(), this.#loadUnread()]);
   }
 
-  /** Shows what the address says: #/C…, #/C…/ts or #/home. */
+  /** Shows what the address says: #/home, #/channel, #/channel/thread or #/channel/thread/message. */
   async go() {
     closeMenu();
-    const [, first, thread] = location.hash.split("/");
+    const [, first, thread, message] = location.hash.split("/");
     if (first === "home") return this.#goHome();
-    const channel = this.#visible(first) ?? myChannels()[0] ?? myBotChannel();
+    const channel = this.#visible(first) ?? firstChannel();
     const changed = this.route.channel !== channel.id;
     this.route = { channel: channel.id, thread: thread ?? null, home: false };
     el("main").replaceChildren(this.channel.node);
@@ -77,6 +77,7 @@ class App {
     if (thread) await this.thread.open(channel.id, thread);
     else this.thread.close();
     await opening;
+    if (message) this.thread.feed.reveal(message);
     this.#readHere();
     if (changed && !thread && matchMedia("(hover: hover)").matches) el("composer").focus({ preventScroll: true });
   }
@@ -120,13 +121,10 @@ class App {
 
   /** Links to messages, as Slack writes them, open here instead of in a new tab. */
   #followPermalink(event) {
-    const href = event.target.closest("a[target]")?.href;
-    const found = href && /\/archives\/([CDG][A-Z0-9]+)\/p(\d{10})(\d{6})(?:\?.*thread_ts=([\d.]+))?/.exec(href);
-    if (!found || !this.#visible(found[1])) return;
+    const hash = permalinkHash(event.target.closest("a[target]")?.href);
+    if (!hash || !this.#visible(hash.split("/")[1])) return;
     event.preventDefault();
-    const [, channel, seconds, micros, thread] = found;
-    const ts = `${seconds}.${micros}`;
-    location.hash = `#/${channel}/${thread ?? ts}`;
+    location.hash = hash;
   }
 
   #onEvent(name, data) {
@@ -146,23 +144,11 @@ class App {
   #onMessage(message) {
     const isReply = message.thread_ts && message.thread_ts !== message.ts;
     const here = message.channel === this.route.channel;
-    if (isReply) this.#onReply(message, here);
+    if (isReply && this.thread.isAbout(message.channel, message.thread_ts)) this.thread.feed.upsert(message);
+    if (message.parent) this.#onChanged(message.parent);
     if (here && (!isReply || message.subtype === "thread_broadcast")) this.channel.upsert(message);
     countUnread(message);
     this.#readHere();
-  }
-
-  #onReply(message, here) {
-    if (this.thread.isAbout(message.channel, message.thread_ts)) this.thread.feed.upsert(message);
-    const parent = here && this.channel.feed.get(message.thread_ts);
-    if (!parent || message.is_ephemeral) return;
-    const known = typeof message.parent === "object" ? message.parent : { reply_count: message.parent };
-    const users = new Set([...(parent.reply_users ?? []), message.user]);
-    this.channel.feed.change(message.thread_ts, {
-      reply_count: known?.reply_count ?? (parent.reply_count ?? 0) + 1,
-      latest_reply: known?.latest_reply ?? message.ts,
-      reply_users: known?.reply_users ?? [...users],
-    });
   }
 
   #onChanged(message) {
@@ -175,7 +161,6 @@ class App {
     if (channel === this.route.channel) this.channel.remove(ts);
     if (this.thread.channel === channel) this.thread.feed.remove(ts);
     if (thread === ts && this.thread.isAbout(channel, ts)) this.#closeThread();
-    else if (thread && channel === this.route.channel) this.channel.refresh();
   }
 
   #onChannel(channel) {
@@ -233,7 +218,24 @@ class App {
   }
 }
 
+const PERMALINK = /\/archives\/([CDG][A-Z0-9]+)(?:\/p(\d{10})(\d{6}))?(?:\?.*?thread_ts=([\d.]+))?/;
+
+/** The address within this page of a link as Slack writes it, or null. */
+function permalinkHash(href) {
+  const found = PERMALINK.exec(href ?? "");
+  if (!found) return null;
+  const [, channel, seconds, micros, thread] = found;
+  if (!seconds) return `#/${channel}`;
+  const ts = `${seconds}.${micros}`;
+  return thread && thread !== ts ? `#/${channel}/${thread}/${ts}` : `#/${channel}/${ts}`;
+}
+
+const firstChannel = () =>
+  myChannels().find((channel) => channel.name === "general") ?? myChannels()[0] ?? myBotChannel();
+
 async function start() {
+  const hash = permalinkHash(location.pathname + location.search);
+  if (hash) history.replaceState(null, "", `/${hash}`);
   loadDirectory(await api.workspace());
   await new App().start();
 }

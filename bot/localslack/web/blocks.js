@@ -29,6 +29,15 @@ export class BlockContext {
     return input;
   }
 
+  /** What is in the inputs now, by block and action. */
+  values() {
+    const values = {};
+    for (const { blockId, element, input } of this.fields.values()) {
+      values[blockId] = { ...values[blockId], [element.action_id]: input.get() };
+    }
+    return values;
+  }
+
   /** A block is drawn afresh: its inputs are registered again. */
   release(blockId) {
     for (const [key, field] of this.fields) if (field.blockId === blockId) this.fields.delete(key);

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { avatar } from "./avatar.js";
 import { acceptDrops, Composer } from "./composer.js";
-import { channelName, getMe, getWorkspace } from "./directory.js";
+import { botId, botName, channelName, getMe } from "./directory.js";
 import { h } from "./dom.js";
 import { examples } from "./examples.js";
 import { Feed } from "./feed.js";
@@ -45,7 +45,7 @@ export class ChannelView {
     this.channel = channel;
     const name = channelName(channel.id);
     this.title.replaceChildren(
-      h("h2", null, channel.is_im ? avatar(getWorkspace().bot.user_id, "small") : icon(channel.is_private ? "lock" : "hash"), name),
+      h("h2", null, channel.is_im ? avatar(botId(), "small") : icon(channel.is_private ? "lock" : "hash"), name),
       h("p", null, subtitle(channel)),
     );
     this.tabs.hidden = !channel.is_im;
@@ -84,9 +84,7 @@ export class ChannelView {
 
   /** Says whether the bot is there; `null` while the page itself has no connection. */
   showBot(connected) {
-    const { bot } = getWorkspace();
-    const [kind, label] =
-      connected === null ? ["lost", "Reconnecting…"] : connected ? ["on", `${bot.name} is connected`] : ["off", `${bot.name} is not connected`];
+    const [kind, label] = botState(connected);
     this.status.className = `pill pill-${kind}`;
     this.status.title = "Without an API key the offline model answers: its answers are made up.";
     this.status.replaceChildren(h("span", { class: "pill-dot", "aria-hidden": "true" }), h("span", { class: "pill-text" }, label));
@@ -119,14 +117,13 @@ export class ChannelView {
   }
 
   #intro(empty) {
-    const { bot } = getWorkspace();
     const direct = this.channel.is_im;
     const name = channelName(this.channel.id);
     const where = direct ? `This is your conversation with ${name}` : `This is the beginning of #${name}`;
     if (!empty) return [h("h3", { class: "intro-title" }, where)];
     const how = direct
       ? "Write a task. It becomes a plan; once you approve it, workers carry it out, and the answer comes into the thread."
-      : `Mention @${bot.name} with a task. It becomes a plan; once you approve it, workers carry it out, and the answer comes into the thread.`;
+      : `Mention @${botName()} with a task. It becomes a plan; once you approve it, workers carry it out, and the answer comes into the thread.`;
     return [
       h("h3", { class: "intro-title" }, where),
       h("p", { class: "intro-text" }, how),
@@ -134,6 +131,11 @@ export class ChannelView {
       examples({ direct, onpick: (text) => this.composer.fill(text) }),
     ];
   }
+}
+
+function botState(connected) {
+  if (connected === null) return ["lost", "Reconnecting…"];
+  return connected ? ["on", `${botName()} is connected`] : ["off", `${botName()} is not connected`];
 }
 
 function subtitle(channel) {

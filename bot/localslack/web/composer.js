@@ -2,25 +2,11 @@
 
 import * as api from "./api.js";
 import { Completion } from "./complete.js";
-import { everyone, displayName, getMe, getWorkspace } from "./directory.js";
+import { getMe, getWorkspace } from "./directory.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { openMenu } from "./menu.js";
 import { toast, told } from "./toast.js";
-
-/** Names after @ become Slack's mentions, the longest name first. */
-export function withMentions(text) {
-  const names = everyone()
-    .flatMap((user) => [[displayName(user), user.id], [user.name, user.id]])
-    .sort(([a], [b]) => b.length - a.length);
-  for (const [name, id] of names) {
-    const pattern = new RegExp(`(^|[^\\p{L}\\p{N}<])@${escapePattern(name)}(?![\\p{L}\\p{N}_])`, "giu");
-    text = text.replace(pattern, (_, before) => `${before}<@${id}>`);
-  }
-  return text;
-}
-
-const escapePattern = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
 export class Composer {
   #place = null;
@@ -88,7 +74,7 @@ export class Composer {
     const where = { user: getMe(), ...this.#place };
     const command = /^(\/[\w-]+)(?:\s+([^]*))?$/.exec(text);
     if (!command || this.#files.length) {
-      return api.postMessage({ ...where, text: withMentions(text), files: this.#files.map((file) => file.id) });
+      return api.postMessage({ ...where, text, files: this.#files.map((file) => file.id) });
     }
     if (!getWorkspace().commands.some((known) => known.command === command[1])) {
       throw new api.ApiError("unknown_command", `${command[1]} is not a command here. Type / to see those there are.`);

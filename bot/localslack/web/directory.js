@@ -25,6 +25,7 @@ export const putChannel = (channel) => channels.set(channel.id, channel);
 export const people = () => [...users.values()].filter((user) => !user.is_bot);
 export const everyone = () => [...users.values()];
 export const botId = () => workspace.bot.user_id;
+export const botName = () => userName(botId());
 export const displayName = (user) => user.real_name || user.name;
 
 /** What a mention shows: people by their real name, the bot by its handle. */
@@ -37,7 +38,7 @@ export function userName(id) {
 export function channelName(id) {
   const channel = channels.get(id);
   if (!channel) return id;
-  return channel.is_im ? workspace.bot.name : channel.name;
+  return channel.is_im ? botName() : channel.name;
 }
 
 /** The channels this person sees, in the order of their names. */

@@ -1,6 +1,6 @@
 // What an empty channel offers: tasks that show what the bot can do.
 
-import { getWorkspace } from "./directory.js";
+import { botName } from "./directory.js";
 import { h } from "./dom.js";
 
 const EXAMPLES = [
@@ -35,7 +35,7 @@ const EXAMPLES = [
 
 /** Six cards; a click hands the task to `onpick(text)`. */
 export function examples({ onpick, direct }) {
-  const mention = direct ? "" : `@${getWorkspace().bot.name} `;
+  const mention = direct ? "" : `@${botName()} `;
   const card = ({ title, note, task }) =>
     h(
       "button",

@@ -16,11 +16,12 @@ export class Feed {
   #rows = []; // by ts
   #byTs = new Map();
   #pinned = true;
+  #lastTop = 0;
   #generation = 0;
 
   /** `room` is handed to each row; `onolder()` is called when the reader nears the top. */
   constructor(room, { label, onolder }) {
-    this.room = { ...room, dismiss: (ts) => this.remove(ts) };
+    this.room = room;
     this.onolder = onolder;
     this.toolbar = new Toolbar(this.room);
     this.list = h("ol", { class: "rows", "aria-label": label });
@@ -85,14 +86,8 @@ export class Feed {
 
   upsert(message) {
     const row = this.#byTs.get(message.ts);
-    if (row) row.update({ ...keepCounts(row.message), ...message });
+    if (row) row.update(message);
     else this.#insert(message);
-  }
-
-  /** Changes a shown message, if it is shown. */
-  change(ts, fields) {
-    const row = this.#byTs.get(ts);
-    if (row) row.update({ ...row.message, ...fields });
   }
 
   get(ts) {
@@ -115,7 +110,7 @@ export class Feed {
 
   toEnd() {
     this.#setPinned(true);
-    this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.#scrollDown();
   }
 
   /** Brings one message into view and marks it for a moment. */
@@ -126,6 +121,11 @@ export class Feed {
     row.node.scrollIntoView({ block: "center" });
     row.node.classList.add("flash");
     row.node.addEventListener("animationend", () => row.node.classList.remove("flash"), { once: true });
+  }
+
+  #scrollDown() {
+    // An empty channel is read from the top.
+    this.scroller.scrollTop = this.size ? this.scroller.scrollHeight : 0;
   }
 
   #insert(message) {
@@ -156,17 +156,14 @@ export class Feed {
 
   #setPinned(pinned) {
     this.#pinned = pinned;
-    this.jump.hidden = pinned;
+    this.jump.hidden = pinned || !this.size;
   }
 
   #listen() {
     this.scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
-    new ResizeObserver(() => {
-      if (this.#pinned) this.scroller.scrollTop = this.scroller.scrollHeight;
-    }).observe(this.inner);
-    new ResizeObserver(() => {
-      if (this.#pinned) this.scroller.scrollTop = this.scroller.scrollHeight;
-    }).observe(this.scroller);
+    const resized = new ResizeObserver(() => this.#pinned && this.#scrollDown());
+    resized.observe(this.inner);
+    resized.observe(this.scroller);
     // What someone opens must stay under their pointer instead of running to the end.
     this.list.addEventListener("click", (event) => {
       if (event.target.closest("summary")) this.#pinned = false;
@@ -202,7 +199,10 @@ export class Feed {
 
   #onScroll() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
-    this.#setPinned(scrollHeight - scrollTop - clientHeight < AT_END_PX);
+    const atEnd = scrollHeight - scrollTop - clientHeight < AT_END_PX;
+    // Content that grew is not a reader who left: only going up is.
+    this.#setPinned(atEnd || (this.#pinned && scrollTop >= this.#lastTop));
+    this.#lastTop = scrollTop;
     if (scrollTop < clientHeight) this.onolder?.();
   }
 
@@ -216,9 +216,6 @@ export class Feed {
     return low;
   }
 }
-
-// An event about a message need not repeat what its thread looks like.
-const keepCounts = ({ reply_count, latest_reply, reply_users }) => ({ reply_count, latest_reply, reply_users });
 
 function goesOn(before, message) {
   if (before.user !== message.user || before.bot_id !== message.bot_id) return false;

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { avatar } from "./avatar.js";
 import { BlockContext, BlockList } from "./blocks.js";
-import { getMe, getWorkspace, myBotChannel } from "./directory.js";
+import { botId, botName, getMe, myBotChannel } from "./directory.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { told } from "./toast.js";
@@ -33,8 +33,7 @@ export class HomeView {
   }
 
   async open() {
-    const { bot } = getWorkspace();
-    this.title.replaceChildren(h("h2", null, avatar(bot.user_id, "small"), bot.name), h("p", null, "App · Home"));
+    this.title.replaceChildren(h("h2", null, avatar(botId(), "small"), botName()), h("p", null, "App · Home"));
     const direct = myBotChannel();
     this.tabs.replaceChildren(
       h("a", { class: "tab", href: "#/home", "aria-current": "page" }, "Home"),
@@ -72,6 +71,7 @@ export class HomeView {
           block_id: blockId,
           action_id: element.action_id,
           value,
+          values: this.blocks.context.values(),
         }),
       );
     return new BlockContext({ act });

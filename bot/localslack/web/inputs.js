@@ -56,7 +56,8 @@ function textInput(element, { name, label, onchange, onenter }) {
     onenter?.();
   });
   function count() {
-    const left = (element.max_length ?? Infinity) - control.value.length;
+    if (!element.max_length) return;
+    const left = element.max_length - control.value.length;
     counter.hidden = left > Math.max(20, element.max_length / 10);
     counter.textContent = `${left} left`;
   }

@@ -14,10 +14,10 @@ import { told } from "./toast.js";
 /** Stored text as its author would type it: names for ids, plain characters for entities. */
 export function editableText(text) {
   const named = text.replace(/<@([UW][A-Z0-9]+)(?:\|[^>]*)?>/g, (_, id) => `@${userName(id)}`);
-  return unescapeText(named.replace(/<([^<>|]+)(?:\|[^<>]*)?>/g, "$1"));
+  return unescapeText(named.replace(/<((?:https?|mailto):[^<>|]+)(?:\|[^<>]*)?>/g, "$1"));
 }
 
-/** `room` says where the row stands: `openThread(ts)`, `dismiss(ts)` and whether it `isThread`. */
+/** `room` says where the row stands: `openThread(ts)` and whether it `isThread`. */
 export class MessageRow {
   #slots = new Map();
   #blocks = null;
@@ -35,6 +35,7 @@ export class MessageRow {
   update(message) {
     this.message = message;
     this.node.classList.toggle("ephemeral", Boolean(message.is_ephemeral));
+    this.node.classList.toggle("tombstone", message.subtype === "tombstone");
     const authorId = isFromBot(message) ? botId() : message.user;
     this.#slot("avatar", authorId, () => this.gutter.replaceChildren(avatar(authorId), gutterTime(message.ts)));
     this.#part("note", message.is_ephemeral, () => this.#ephemeralNote());
@@ -103,8 +104,13 @@ export class MessageRow {
 
   #ephemeralNote() {
     if (!this.message.is_ephemeral) return null;
-    const dismiss = h("button", { type: "button", class: "linklike", onclick: () => this.room.dismiss(this.message.ts) }, "Dismiss");
+    const dismiss = h("button", { type: "button", class: "linklike", onclick: () => this.#dismiss() }, "Dismiss");
     return h("div", { class: "row-note" }, icon("eye"), "Only visible to you · ", dismiss);
+  }
+
+  #dismiss() {
+    const { channel, ts } = this.message;
+    return told(api.deleteMessage({ user: getMe(), channel, ts }));
   }
 
   #reactions() {
@@ -134,10 +140,10 @@ export class MessageRow {
 
   /** Turns the text into a box; Enter saves, Escape leaves it as it was. */
   edit() {
-    const slot = this.#slots.get("content");
+    const content = () => this.#slots.get("content").node;
     const box = h("textarea", { class: "input", rows: 3, "aria-label": "Edit your message" });
     box.value = editableText(this.message.text);
-    const leave = () => form.replaceWith(slot.node);
+    const leave = () => form.replaceWith(content());
     const save = async () => {
       const { channel, ts } = this.message;
       if (await told(api.editMessage({ user: getMe(), channel, ts, text: box.value }))) leave();
@@ -160,7 +166,7 @@ export class MessageRow {
         h("button", { type: "button", class: "button primary", onclick: save }, "Save"),
       ),
     );
-    slot.node.replaceWith(form);
+    content().replaceWith(form);
     box.focus();
   }
 }

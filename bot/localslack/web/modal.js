@@ -2,12 +2,12 @@
 
 import * as api from "./api.js";
 import { BlockContext, BlockList } from "./blocks.js";
-import { getMe, getWorkspace } from "./directory.js";
+import { botName, getMe } from "./directory.js";
 import { h, place } from "./dom.js";
 import { icon } from "./icons.js";
 import { textOf } from "./mrkdwn.js";
 import { toast, told } from "./toast.js";
-import { problem, valueOf } from "./validate.js";
+import { problem } from "./validate.js";
 
 export class Modals {
   #shown = new Map(); // by view id
@@ -109,11 +109,11 @@ class Modal {
     if (this.#showErrors(this.#problems())) return;
     this.#setBusy(true);
     try {
-      const answer = await api.submitView({ user: getMe(), view_id: this.id, values: this.#values() });
+      const answer = await api.submitView({ user: getMe(), view_id: this.id, values: this.context.values() });
       this.#showErrors(answer.errors ?? {});
     } catch (error) {
       if (!(error instanceof api.ApiError)) throw error;
-      this.#tell(error.code === "bot_timeout" ? `${getWorkspace().bot.name} did not answer in time. What you typed is still here; try again.` : error.message);
+      this.#tell(error.code === "bot_timeout" ? `${botName()} did not answer in time. What you typed is still here; try again.` : error.message);
     } finally {
       this.#setBusy(false);
     }
@@ -130,14 +130,6 @@ class Modal {
   #problems() {
     const found = this.#inputs().map((block) => [block.block_id, problem(block, this.#field(block)?.input.get())]);
     return Object.fromEntries(found.filter(([, text]) => text));
-  }
-
-  #values() {
-    const values = {};
-    for (const { blockId, element, input } of this.context.fields.values()) {
-      values[blockId] = { ...values[blockId], [element.action_id]: valueOf(input.get()) };
-    }
-    return values;
   }
 
   /** Puts each error under its field; true when there are any. */
@@ -178,7 +170,7 @@ class Modal {
         block_id: blockId,
         action_id: element.action_id,
         value,
-        values: this.#values(),
+        values: this.context.values(),
       });
     } catch (error) {
       if (!(error instanceof api.ApiError)) throw error;

@@ -31,7 +31,8 @@ const SPANS = {
 const spans = (elements = []) =>
   elements.map((part) => (SPANS[part.type] ? styled(SPANS[part.type](part), part.style) : ""));
 
-const MARKERS = ["decimal", "lower-alpha", "lower-roman"];
+const NUMBERS = ["decimal", "lower-alpha", "lower-roman"];
+const BULLETS = ["disc", "circle", "square"];
 
 function list(element) {
   const indent = Math.min(element.indent ?? 0, 8);
@@ -40,7 +41,7 @@ function list(element) {
   if (ordered) props.start = (element.offset ?? 0) + 1;
   const items = (element.elements ?? []).map((item) => h("li", null, part(item)));
   const node = h(ordered ? "ol" : "ul", props, items);
-  if (ordered) node.style.listStyleType = MARKERS[indent % MARKERS.length];
+  node.style.listStyleType = (ordered ? NUMBERS : BULLETS)[indent % 3];
   return node;
 }
 

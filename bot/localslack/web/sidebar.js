@@ -1,7 +1,7 @@
 // The left side: workspace, who one is, channels, direct messages, the app.
 
 import { avatar } from "./avatar.js";
-import { displayName, getMe, getUser, getWorkspace, myBotChannel, myChannels, people } from "./directory.js";
+import { botId, botName, displayName, getMe, getUser, getWorkspace, myBotChannel, myChannels, people } from "./directory.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { openMenu } from "./menu.js";
@@ -41,14 +41,13 @@ export class Sidebar {
 
   #groups({ route, unread }) {
     const direct = myBotChannel();
-    const { bot } = getWorkspace();
     return [
       group("Channels", myChannels().map((channel) => channelLink(channel, route, unread))),
       group("Direct messages", [
-        direct ? entry({ href: `#/${direct.id}`, current: route.channel === direct.id, mark: avatar(bot.user_id, "tiny"), label: bot.name, badge: "APP", unread: unread.get(direct.id), direct: true }) : null,
+        direct ? entry({ href: `#/${direct.id}`, current: route.channel === direct.id, mark: avatar(botId(), "tiny"), label: botName(), badge: "APP", unread: unread.get(direct.id), direct: true }) : null,
       ]),
       group("Apps", [
-        entry({ href: "#/home", current: route.home, mark: icon("home"), label: `Home of ${bot.name}` }),
+        entry({ href: "#/home", current: route.home, mark: icon("home"), label: `Home of ${botName()}` }),
       ]),
     ];
   }

@@ -30,9 +30,6 @@ export class ThreadView {
       this.composer.node,
     );
     acceptDrops(node, this.composer);
-    node.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && !event.defaultPrevented) onclose();
-    });
   }
 
   isAbout(channel, ts) {

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { askConfirm } from "./dialog.js";
-import { getMe, getWorkspace } from "./directory.js";
+import { botName, getMe, getWorkspace } from "./directory.js";
 import { h } from "./dom.js";
 import { emojiText, PICKER } from "./emoji.js";
 import { icon } from "./icons.js";
@@ -81,7 +81,7 @@ export class Toolbar {
     const { ts, ...where } = this.#place();
     return forMessages.map((shortcut) => ({
       label: shortcut.name,
-      hint: getWorkspace().bot.name,
+      hint: botName(),
       icon: icon("bolt"),
       run: () => told(api.shortcut({ ...where, callback_id: shortcut.callback_id, message_ts: ts })),
     }));
@@ -100,8 +100,8 @@ export class Toolbar {
 }
 
 function linkTo(message) {
-  const place = message.thread_ts ? `${message.channel}/${message.thread_ts}` : `${message.channel}/${message.ts}`;
-  return `${location.origin}/#/${place}`;
+  const place = [message.channel, message.thread_ts, message.ts].filter(Boolean);
+  return `${location.origin}/#/${place.join("/")}`;
 }
 
 async function copy(text, said) {

@@ -4,9 +4,6 @@ const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
 
 const isEmpty = (value) => value === null || value === undefined || value.length === 0;
 
-/** What is sent for a value: lists stay lists, nothing is null. */
-export const valueOf = (value) => (value === undefined ? null : value);
-
 const CHECKS = {
   email_text_input: (_, value) => (EMAIL.test(value) ? "" : "This does not look like an email address."),
   url_text_input: (_, value) => (URL.canParse(value) ? "" : "This does not look like a web address. Does it start with https://?"),

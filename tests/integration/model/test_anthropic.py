@@ -474,6 +474,14 @@ async def test_a_server_that_is_not_there_is_unavailable(make_call, waits):
     assert len(waits) == 3
 
 
+async def test_a_closed_model_answers_no_more(service, model, make_call):
+    service.answers(message("Hello"))
+    await model.close()
+
+    with pytest.raises(ModelUnavailable):
+        await model.complete(make_call())
+
+
 async def test_no_answer_in_time_is_timed_out(service, model, make_call):
     service.answers(Stall())
 

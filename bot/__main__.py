@@ -1,0 +1,106 @@
+"""`python -m bot`: the bot, the local workspace, and the tools to set them up."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bot import logging
+from bot.settings import BotSettings
+from orchestrator.errors import ConfigurationError
+
+cli = typer.Typer(
+    add_completion=False, pretty_exceptions_enable=False, help="Orchestrator, the Slack bot."
+)
+
+
+def sensible(command: Callable[[], Any]) -> None:
+    """Run `command`; a wrong set-up is one line on standard error and exit code 2."""
+    try:
+        command()
+    except ConfigurationError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@cli.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    *,
+    http: Annotated[bool, typer.Option("--http", help="Take Slack's requests over HTTP.")] = False,
+) -> None:
+    """Start the bot."""
+    if context.invoked_subcommand is not None:
+        return
+    logging.configure()
+
+    def run() -> None:
+        from bot.app import run_socket_mode
+        from bot.http import run_http
+
+        settings = BotSettings.load()
+        asyncio.run(run_http(settings) if http else run_socket_mode(settings))
+
+    sensible(run)
+
+
+@cli.command()
+def local(
+    *,
+    with_bot: Annotated[
+        bool, typer.Option("--with-bot", help="Start the bot in it as well.")
+    ] = False,
+) -> None:
+    """Start the local workspace: Slack on your own machine, without an account."""
+    logging.configure("WARNING")
+
+    def run() -> None:
+        from bot import local as workspace
+
+        settings = BotSettings.load()
+        asyncio.run(workspace.run(settings, with_bot=with_bot))
+
+    sensible(run)
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database to the tables of this version."""
+
+    def run() -> None:
+        from orchestrator.store.migrate import migrate as upgrade
+
+        typer.echo(f"The database is at revision {upgrade(BotSettings.load().database_url)}.")
+
+    sensible(run)
+
+
+@cli.command()
+def doctor(
+    *,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say only what is wrong.")] = False,
+) -> None:
+    """Check the settings, the database, the tokens and the model, with a sentence each."""
+
+    def run() -> None:
+        from bot.doctor import examine
+
+        findings = asyncio.run(examine(Path.cwd()))
+        for finding in findings:
+            if not (quiet and finding.is_fine):
+                typer.echo(f"{'✓' if finding.is_fine else '✗'} {finding.sentence}")
+        if not all(finding.is_fine for finding in findings):
+            sys.exit(2)
+
+    sensible(run)
+
+
+if __name__ == "__main__":
+    cli()

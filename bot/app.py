@@ -1,0 +1,107 @@
+"""Putting the bot together: settings in, a running bot out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import clock, listeners
+from bot.access import Access
+from bot.bot import Bot
+from bot.ending import told_to_end
+from bot.publisher import Publisher
+from bot.settings import BotSettings
+from orchestrator.errors import ConfigurationError
+from orchestrator.model.base import Model
+from orchestrator.orchestrator import Orchestrator
+
+log = structlog.get_logger(__name__)
+
+_CALL_SECONDS = 15
+
+
+def client_of(token: str, settings: BotSettings) -> AsyncWebClient:
+    """A client for the Web API, here or elsewhere."""
+    url = settings.slack_api_url.rstrip("/") + "/"
+    client = AsyncWebClient(token=token, base_url=url, timeout=_CALL_SECONDS)
+    client.retry_handlers = [AsyncConnectionErrorRetryHandler(max_retry_count=2)]
+    return client
+
+
+@asynccontextmanager
+async def open_bot(
+    settings: BotSettings, client: AsyncWebClient, model: Model | None = None
+) -> AsyncIterator[Bot]:
+    """A bot that works and publishes for the one workspace of `client`, without listening yet."""
+
+    async def clients(_: str) -> AsyncWebClient:
+        return client
+
+    async with Orchestrator.open(settings, model) as orchestrator:
+        database = orchestrator.database
+        publisher = Publisher(database, clients, settings.updates_per_minute)
+        unsubscribe = orchestrator.subscribe(lambda _: publisher.wake())
+        publisher.start()
+        scheduler = clock.start(orchestrator, settings.approval_days, publisher.wake)
+        try:
+            yield Bot(orchestrator, publisher, Access(database, clients), settings)
+        finally:
+            scheduler.shutdown(wait=False)
+            unsubscribe()
+            await publisher.stop()
+
+
+def app_of(bot: Bot, client: AsyncWebClient, signing_secret: str | None = None) -> AsyncApp:
+    """The Bolt app with every listener registered."""
+    app = AsyncApp(
+        client=client,
+        signing_secret=signing_secret,
+        request_verification_enabled=signing_secret is not None,
+        ignoring_self_events_enabled=True,
+    )
+    listeners.register(app, bot)
+    return app
+
+
+@asynccontextmanager
+async def connected(settings: BotSettings, model: Model | None = None) -> AsyncIterator[Bot]:
+    """The bot at work in the workspace of its tokens, listening over Socket Mode."""
+    bot_token, app_token = settings.check_socket_mode()
+    client = client_of(bot_token, settings)
+    await check_token(client, settings)
+    async with open_bot(settings, client, model) as bot:
+        handler = AsyncSocketModeHandler(app_of(bot, client), app_token)
+        try:
+            await handler.connect_async()
+            log.info("connected", url=settings.slack_api_url)
+            yield bot
+        finally:
+            await handler.close_async()
+
+
+async def run_socket_mode(settings: BotSettings, model: Model | None = None) -> None:
+    """Be the bot over Socket Mode until the process is told to end."""
+    async with connected(settings, model):
+        await told_to_end()
+
+
+async def check_token(client: AsyncWebClient, settings: BotSettings) -> None:
+    """Raises ConfigurationError when the workspace does not know us or cannot be reached."""
+    try:
+        await client.auth_test()
+    except SlackApiError as error:
+        raise ConfigurationError(
+            f"Slack does not accept SLACK_BOT_TOKEN ({error.response.get('error')}). "
+            "Copy it again from your app's page under OAuth & Permissions."
+        ) from error
+    except (OSError, TimeoutError, SlackClientError) as error:
+        raise ConfigurationError(
+            f"{settings.slack_api_url} cannot be reached. Check SLACK_API_URL and the network."
+        ) from error

@@ -1,0 +1,1 @@
+"""Pure builders: a view of a run in, blocks out."""

@@ -1,0 +1,125 @@
+"""Short messages: planning has begun, how to use the bot, something went wrong."""
+
+from __future__ import annotations
+
+from bot.blocks import ids, text, words
+from bot.blocks.elements import actions, button, confirm, context, paragraph
+from bot.blocks.payload import Block, Payload
+from bot.view import RunView
+from orchestrator.store.tables import RunStatus
+
+# What the models get to read of a task by default.
+MOST_TASK = 40_000
+
+_EXAMPLE = (
+    "Compare the three most used open-source job queues for Python. For each: how it stores "
+    "jobs, what it does when a worker dies, and its licence. Then recommend one for a team of four."
+)
+
+
+def root(view: RunView) -> Payload:
+    """The first message of a thread that was begun by a command: who asked, and for what."""
+    said = text.section(text.user(view.requester), text.span(" asked for:"))
+    return Payload(
+        [text.rich_text(said, text.quote(text.block(view.task, 1500)))],
+        f"{view.name}: {text.escape(text.line(view.task, 200))}",
+    )
+
+
+def planning(view: RunView) -> Payload:
+    """The plan is being made, for the first time or again with feedback."""
+    again = view.revision > 0
+    sentence = (
+        f"Re-planning *{view.name}* with your feedback…"
+        if again
+        else f"On it! I'm planning *{view.name}*…"
+    )
+    blocks: list[Block] = [paragraph(f"📝 {sentence}")]
+    if again and (feedback := _feedback(view)):
+        blocks.append(text.rich_text(text.quote(text.block(feedback, 500))))
+    if len(view.task) > MOST_TASK:
+        blocks.append(context(_trimmed(len(view.task))))
+    blocks.append(actions(stop_button(view)))
+    doing = "re-planning" if again else "planning"
+    return Payload(blocks, f"On it: {doing} {view.name}.")
+
+
+def _feedback(view: RunView) -> str:
+    return view.revisions[-1].feedback if view.revisions else ""
+
+
+def _trimmed(length: int) -> str:
+    return (
+        f"✂️ The task has {length:,} characters. I read the first {MOST_TASK:,}; "
+        "attach the rest as a file, or make it shorter."
+    )
+
+
+def stop_button(view: RunView) -> dict[str, object]:
+    """Stop, which asks first."""
+    return button(
+        "Stop",
+        ids.STOP,
+        view.id,
+        style="danger",
+        confirm=confirm(
+            f"Stop {view.name}?",
+            "Work that is under way is broken off. What is done so far stays in Details.",
+            "Stop",
+            "Go on",
+        ),
+    )
+
+
+def progress(view: RunView) -> Payload:
+    """Where the run stands, in a sentence."""
+    return said(progress_of(view))
+
+
+def progress_of(view: RunView) -> str:
+    """Where the run stands, in a sentence without text from outside."""
+    parts = [f"{view.name}: {words.run_state(view.status, view.gaps).lower()}"]
+    if view.subtasks and view.status not in (RunStatus.PLANNING, RunStatus.PROPOSED):
+        parts.append(words.done(view))
+    if (needed := words.attention(view)) and view.status.is_live:
+        parts.append(needed)
+    return f"{', '.join(parts)}."
+
+
+def usage() -> Payload:
+    """How to use the bot."""
+    return Payload(
+        [
+            paragraph(
+                "👋 Tell me what you need, and I'll break it down, show you the plan, and start "
+                "when you approve it. For example:"
+            ),
+            text.rich_text(text.quote(_EXAMPLE)),
+            context(
+                "Mention me with a task in a channel, write to me directly, or type "
+                "`/orchestrate` and the task. In a run's thread I understand `stop`, `status` and "
+                "`retry`. `/runs` lists your runs."
+            ),
+        ],
+        "Tell me what you need, for example: compare three job queues and recommend one.",
+    )
+
+
+def said(sentence: str) -> Payload:
+    """One of our own sentences, for one reader: people named in it are shown by name."""
+    return Payload([text.rich_text(text.section(*text.spans(sentence)))], _as_text(sentence))
+
+
+def failure(sentence: str, log_id: str) -> Payload:
+    """Something went wrong; `log_id` is also in the log."""
+    told = text.escape(text.line(sentence, 1000))
+    shown = f"{told} If it happens again, tell whoever runs me: `{text.escape(log_id)}`."
+    return Payload([paragraph(f"⚠️ {shown}")], shown)
+
+
+def _as_text(sentence: str) -> str:
+    pieces = text.spans(sentence)
+    return "".join(
+        text.mention(piece["user_id"]) if piece["type"] == "user" else text.escape(piece["text"])
+        for piece in pieces
+    )

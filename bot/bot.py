@@ -1,0 +1,100 @@
+"""The bot as its listeners use it: give a command for a person, tell them what came of it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.access import Access
+from bot.blocks import note, text
+from bot.publisher import Publisher
+from bot.settings import BotSettings
+from bot.view import RunView, run_view
+from orchestrator.commands import Actor, Command, Done
+from orchestrator.errors import NotFound, Outdated, Refused
+from orchestrator.orchestrator import Orchestrator
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where somebody did something, to answer only them there."""
+
+    channel: str | None
+    thread: str | None = None
+
+
+class Bot:
+    """What all listeners share."""
+
+    def __init__(
+        self,
+        orchestrator: Orchestrator,
+        publisher: Publisher,
+        access: Access,
+        settings: BotSettings,
+    ) -> None:
+        self.orchestrator = orchestrator
+        self.publisher = publisher
+        self.access = access
+        self.settings = settings
+
+    async def act(self, command: Command, actor: Actor) -> Done:
+        """Carry out a command on a run, if this person may. Raises Refused."""
+        await self.access.check(await self._run_of(command), actor)
+        return await self.orchestrator.do(command, actor)
+
+    async def view(self, run_id: str, actor: Actor) -> RunView:
+        """The view of a run, if this person may see it. Raises NotFound."""
+        await self.access.find(run_id, actor)
+        async with self.orchestrator.database.read() as session:
+            view = await run_view(session, run_id)
+        if view is None:
+            raise NotFound("That run no longer exists.")
+        return view
+
+    async def _run_of(self, command: Command) -> str:
+        run_id = getattr(command, "run_id", None)
+        if isinstance(run_id, str):
+            return run_id
+        request_id = getattr(command, "request_id", "")
+        return await self.orchestrator.run_of_request(request_id)
+
+
+async def tell(client: AsyncWebClient, user: str, place: Place, sentence: str) -> None:
+    """Say something to one person only, where they are looking."""
+    if place.channel is None:
+        return
+    try:
+        await client.chat_postEphemeral(
+            channel=place.channel, thread_ts=place.thread, user=user, text=sentence
+        )
+    except SlackApiError as error:
+        log.warning("person_not_told", error=error.response.get("error"))
+
+
+def sentence_of(error: Refused) -> str:
+    """What the person reads; a name in it does not notify, as only they see it."""
+    if isinstance(error, Outdated) and error.by:
+        return f"{error} ({text.mention(error.by)})"
+    return str(error)
+
+
+async def answering(
+    work: Callable[[], Awaitable[object]], client: AsyncWebClient, user: str, place: Place
+) -> None:
+    """Do `work`; whatever goes wrong is said to the person, in words and with an id for the log."""
+    try:
+        await work()
+    except Refused as error:
+        await tell(client, user, place, sentence_of(error))
+    except Exception:
+        log_id = secrets.token_hex(4)
+        log.exception("listener_broke", log_id=log_id)
+        await tell(client, user, place, note.failure("That did not work.", log_id).text)

@@ -1,0 +1,306 @@
+"""Buttons: each carries ids only; what it means is looked up and checked when it is clicked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.blocks import ids, modals
+from bot.bot import Bot, Place, answering, sentence_of, tell
+from bot.listeners.commands import page
+from bot.view import RunView
+from orchestrator.commands import (
+    Actor,
+    Answer,
+    Approve,
+    Command,
+    Rate,
+    Reject,
+    Retry,
+    Skip,
+    Stop,
+)
+from orchestrator.errors import NotFound, Outdated, Refused
+from orchestrator.plan import Plan
+from orchestrator.store.load import plan_of
+from orchestrator.store.tables import RequestStatus, RunStatus
+
+View = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """A click on a button: whose, where, on what."""
+
+    actor: Actor
+    place: Place
+    value: str
+    trigger_id: str
+    client: AsyncWebClient
+    view_id: str | None = None
+
+    @classmethod
+    def of(cls, body: dict[str, Any], client: AsyncWebClient) -> Click:
+        """The click in an interactive payload."""
+        message, action = body.get("message") or {}, body["actions"][0]
+        channel = (body.get("channel") or {}).get("id")
+        thread = message.get("thread_ts") or message.get("ts")
+        return cls(
+            actor=Actor(body["team"]["id"], body["user"]["id"]),
+            place=Place(channel, thread),
+            value=action.get("value") or "",
+            trigger_id=body["trigger_id"],
+            client=client,
+            view_id=(body.get("view") or {}).get("id"),
+        )
+
+
+Handler = Callable[[Bot, Click], Awaitable[None]]
+
+
+def register(app: AsyncApp, bot: Bot) -> None:
+    """Register the listeners for buttons."""
+    for action_id, handler in _HANDLERS.items():
+        app.action(action_id)(_listener(bot, handler))
+    options = re.compile(f"^{ids.ANSWER_OPTION}")
+    app.action(options)(_listener(bot, _answer_option))
+    for action_id in (ids.RUNS_PREVIOUS, ids.RUNS_NEXT):
+        app.action(action_id)(_turning(bot))
+
+
+def _listener(bot: Bot, handler: Handler) -> Callable[..., Awaitable[None]]:
+    async def clicked(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
+        await ack()
+        click = Click.of(body, client)
+        work = partial(handler, bot, click)
+        await answering(work, client, click.actor.user_id, click.place)
+
+    return clicked
+
+
+async def _do(bot: Bot, click: Click, command: Command) -> None:
+    await bot.act(command, click.actor)
+    bot.publisher.wake()
+
+
+async def _approve(bot: Bot, click: Click) -> None:
+    run_id, revision = ids.read_revision(click.value)
+    await _do(bot, click, Approve(run_id, revision))
+
+
+async def _reject(bot: Bot, click: Click) -> None:
+    run_id, revision = ids.read_revision(click.value)
+    await _do(bot, click, Reject(run_id, revision))
+
+
+async def _stop(bot: Bot, click: Click) -> None:
+    await _do(bot, click, Stop(click.value))
+
+
+async def _retry(bot: Bot, click: Click) -> None:
+    run_id, subtask = ids.read_subtask(click.value)
+    await _do(bot, click, Retry(run_id, subtask))
+
+
+async def _retry_all(bot: Bot, click: Click) -> None:
+    await _do(bot, click, Retry(click.value, all=True))
+
+
+async def _skip(bot: Bot, click: Click) -> None:
+    run_id, subtask = ids.read_subtask(click.value)
+    await _do(bot, click, Skip(run_id, subtask))
+
+
+async def _answer_with_rest(bot: Bot, click: Click) -> None:
+    await _do(bot, click, Skip(click.value, all=True))
+
+
+async def _answer_option(bot: Bot, click: Click) -> None:
+    request_id, index = ids.read_option(click.value)
+    view = await _view_of_request(bot, click, request_id)
+    request = next(r for r in view.requests if r.id == request_id)
+    await _do(bot, click, Answer(request_id, request.options[index]))
+
+
+# --- buttons that open a modal --------------------------------------------------------------
+
+
+async def _modal(click: Click, title: str, build: Callable[[], Awaitable[View]]) -> None:
+    """Open a modal at once, for the click is only good for three seconds, then fill it."""
+    opened = await click.client.views_open(trigger_id=click.trigger_id, view=modals.loading(title))
+    try:
+        view = await build()
+    except Refused as error:
+        view = modals.notice(title, sentence_of(error))
+    await click.client.views_update(view_id=opened["view"]["id"], view=view)
+
+
+async def _edit(bot: Bot, click: Click) -> None:
+    run_id, revision = ids.read_revision(click.value)
+
+    async def build() -> View:
+        view, plan = await _proposed(bot, click, run_id, revision)
+        return modals.edit(view, plan, _roles(bot, plan))
+
+    await _modal(click, "Edit the plan", build)
+
+
+async def _edit_form(bot: Bot, click: Click) -> None:
+    run_id, revision, at = ids.read_page(click.value)
+    view, plan = await _proposed(bot, click, run_id, revision)
+    await _swap(click, modals.edit(view, plan, _roles(bot, plan), page=at))
+
+
+async def _edit_text(bot: Bot, click: Click) -> None:
+    run_id, revision, _ = ids.read_page(click.value)
+    view, plan = await _proposed(bot, click, run_id, revision)
+    await _swap(click, modals.edit_as_text(view, plan))
+
+
+async def _swap(click: Click, view: View) -> None:
+    assert click.view_id is not None
+    await click.client.views_update(view_id=click.view_id, view=view)
+
+
+async def _replan(bot: Bot, click: Click) -> None:
+    run_id, revision = ids.read_revision(click.value)
+
+    async def build() -> View:
+        view, _ = await _proposed(bot, click, run_id, revision)
+        return modals.replan(view)
+
+    await _modal(click, "Re-plan", build)
+
+
+async def _instructions(bot: Bot, click: Click) -> None:
+    run_id, _ = ids.read_revision(click.value)
+
+    async def build() -> View:
+        return modals.instructions(await bot.view(run_id, click.actor))
+
+    await _modal(click, "Instructions", build)
+
+
+async def _details(bot: Bot, click: Click) -> None:
+    async def build() -> View:
+        return modals.details(await bot.view(click.value, click.actor))
+
+    await _modal(click, "Details", build)
+
+
+async def _edit_and_retry(bot: Bot, click: Click) -> None:
+    run_id, number = ids.read_subtask(click.value)
+
+    async def build() -> View:
+        await bot.access.check(run_id, click.actor)
+        view = await bot.view(run_id, click.actor)
+        subtask = view.subtask(number or 0)
+        if subtask is None:
+            raise NotFound("That subtask is no longer in the plan.")
+        return modals.edit_and_retry(view, subtask, sorted(bot.orchestrator.roles))
+
+    await _modal(click, "Edit and retry", build)
+
+
+async def _breakdown(bot: Bot, click: Click) -> None:
+    async def build() -> View:
+        view = await _view_of_request(bot, click, click.value)
+        request = next(r for r in view.requests if r.id == click.value)
+        return modals.breakdown(view, request)
+
+    await _modal(click, "Write the subtasks", build)
+
+
+async def _answer_question(bot: Bot, click: Click) -> None:
+    async def build() -> View:
+        view = await _view_of_request(bot, click, click.value)
+        request = next(r for r in view.requests if r.id == click.value)
+        return modals.answer(view, request)
+
+    await _modal(click, "Answer", build)
+
+
+async def _view_of_request(bot: Bot, click: Click, request_id: str) -> RunView:
+    """The run that asks, if this person may answer and it is still to be answered."""
+    run_id = await bot.orchestrator.run_of_request(request_id)
+    await bot.access.check(run_id, click.actor)
+    view = await bot.view(run_id, click.actor)
+    request = next(r for r in view.requests if r.id == request_id)
+    if request.status is not RequestStatus.OPEN:
+        raise Outdated("That was answered already.", by=request.answered_by)
+    return view
+
+
+async def _proposed(bot: Bot, click: Click, run_id: str, revision: int) -> tuple[RunView, Plan]:
+    """The view and plan of this revision, if it still waits and this person may decide."""
+    run = await bot.access.check(run_id, click.actor)
+    view = await bot.view(run_id, click.actor)
+    if run.status is not RunStatus.PROPOSED or run.revision != revision:
+        raise Outdated("This plan has been decided on or replaced already.")
+    async with bot.orchestrator.database.read() as session:
+        plan = await plan_of(session, run)
+    assert plan is not None
+    return view, plan
+
+
+def _roles(bot: Bot, plan: Plan) -> list[str]:
+    return sorted({*bot.orchestrator.roles, *(role.name for role in plan.roles)})
+
+
+# --- others ---------------------------------------------------------------------------------
+
+
+async def _feedback(bot: Bot, click: Click) -> None:
+    run_id, verdict = ids.read_feedback(click.value)
+    await bot.access.find(run_id, click.actor)
+    done = await bot.orchestrator.do(Rate(run_id, verdict), click.actor)
+    await tell(click.client, click.actor.user_id, click.place, done.sentence)
+
+
+def _turning(bot: Bot) -> Callable[..., Awaitable[None]]:
+    """Another page in the place of the one that was shown."""
+
+    async def turned(
+        ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond
+    ) -> None:
+        await ack()
+        click = Click.of(body, client)
+
+        async def turn() -> None:
+            offset, query = ids.read_list(click.value)
+            payload = await page(bot, query, offset, click.actor)
+            await respond(text=payload.text, blocks=payload.blocks, replace_original=True)
+
+        await answering(turn, client, click.actor.user_id, click.place)
+
+    return turned
+
+
+_HANDLERS: dict[str, Handler] = {
+    ids.APPROVE: _approve,
+    ids.EDIT: _edit,
+    ids.EDIT_FORM: _edit_form,
+    ids.EDIT_PAGE: _edit_form,
+    ids.EDIT_TEXT: _edit_text,
+    ids.REPLAN: _replan,
+    ids.REJECT: _reject,
+    ids.INSTRUCTIONS: _instructions,
+    ids.DETAILS: _details,
+    ids.STOP: _stop,
+    ids.RETRY: _retry,
+    ids.RETRY_ALL: _retry_all,
+    ids.EDIT_RETRY: _edit_and_retry,
+    ids.SKIP: _skip,
+    ids.ANSWER_WITH_REST: _answer_with_rest,
+    ids.ANSWER_QUESTION: _answer_question,
+    ids.BREAKDOWN: _breakdown,
+    ids.FEEDBACK: _feedback,
+}

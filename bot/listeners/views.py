@@ -1,0 +1,115 @@
+"""Submitted modals. What cannot be used is said at a field, and nothing typed is lost."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot.blocks import ids, modals
+from bot.bot import Bot, sentence_of
+from orchestrator.commands import Actor, Answer, Breakdown, Command, Edit, Replan, Retry
+from orchestrator.errors import NotFound, Refused
+from orchestrator.plan import Plan, from_text
+from orchestrator.store.tables import PlanRevision
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a person typed into a modal, and what the modal was about."""
+
+    actor: Actor
+    about: dict[str, Any]
+    values: dict[str, Any]
+
+
+Reader = Callable[[Bot, Submission], Awaitable[Command]]
+
+
+def register(app: AsyncApp, bot: Bot) -> None:
+    """Register the listeners for submitted modals."""
+    for callback_id, reader in _READERS.items():
+        app.view(callback_id)(_listener(bot, reader))
+
+
+def _listener(bot: Bot, reader: Reader) -> Callable[..., Awaitable[None]]:
+    async def submitted(ack: AsyncAck, body: dict[str, Any], view: dict[str, Any]) -> None:
+        actor = Actor(body["team"]["id"], body["user"]["id"])
+        about = json.loads(view["private_metadata"])
+        submission = Submission(actor, about, view["state"]["values"])
+        try:
+            await bot.act(await reader(bot, submission), actor)
+        except Refused as error:
+            await _say_at_field(ack, view, sentence_of(error))
+        except Exception:
+            log_id = secrets.token_hex(4)
+            log.exception("submission_broke", log_id=log_id)
+            await _say_at_field(ack, view, f"That did not work (log id {log_id}).")
+        else:
+            await ack()
+            bot.publisher.wake()
+
+    return submitted
+
+
+async def _say_at_field(ack: AsyncAck, view: dict[str, Any], sentence: str) -> None:
+    """The modal stays open as it is, with the sentence at its first field."""
+    await ack(response_action="errors", errors={modals.first_input(view): sentence})
+
+
+async def _edited(bot: Bot, submission: Submission) -> Command:
+    run_id, revision = submission.about["run_id"], submission.about["revision"]
+    plan = await _plan(bot, run_id, revision)
+    page = submission.about.get("page", 0)
+    return Edit(run_id, revision, modals.edited(plan, submission.values, page))
+
+
+async def _edited_text(bot: Bot, submission: Submission) -> Command:
+    run_id, revision = submission.about["run_id"], submission.about["revision"]
+    plan = await _plan(bot, run_id, revision)
+    return Edit(run_id, revision, from_text(modals.typed(submission.values), plan))
+
+
+async def _replan(_: Bot, submission: Submission) -> Command:
+    about = submission.about
+    return Replan(about["run_id"], about["revision"], modals.typed(submission.values))
+
+
+async def _breakdown(_: Bot, submission: Submission) -> Command:
+    return Breakdown(submission.about["request_id"], modals.typed(submission.values))
+
+
+async def _answer(_: Bot, submission: Submission) -> Command:
+    return Answer(submission.about["request_id"], modals.typed(submission.values))
+
+
+async def _edit_and_retry(_: Bot, submission: Submission) -> Command:
+    instructions, role = modals.rewritten(submission.values)
+    about = submission.about
+    return Retry(about["run_id"], about["subtask"], instructions=instructions, role=role)
+
+
+async def _plan(bot: Bot, run_id: str, revision: int) -> Plan:
+    async with bot.orchestrator.database.read() as session:
+        row = await session.get(PlanRevision, (run_id, revision))
+    if row is None:
+        raise NotFound("That run no longer exists.")
+    return Plan.model_validate(row.plan)
+
+
+_READERS: dict[str, Reader] = {
+    ids.EDIT_VIEW: _edited,
+    ids.EDIT_TEXT_VIEW: _edited_text,
+    ids.REPLAN_VIEW: _replan,
+    ids.BREAKDOWN_VIEW: _breakdown,
+    ids.EDIT_RETRY_VIEW: _edit_and_retry,
+    ids.ANSWER_VIEW: _answer,
+}

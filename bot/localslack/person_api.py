@@ -1,0 +1,337 @@
+"""What people do and see, over HTTP: for the workspace's page and for tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from bot.localslack import seed
+from bot.localslack.errors import PersonError
+from bot.localslack.storage import JsonObject, StoredMessage
+from bot.localslack.workspace import Workspace
+
+Handler = Callable[["Ask"], Awaitable[JsonObject]]
+_MOST_MESSAGES = 1000
+
+
+class Ask:
+    """A person's request: what they sent, and who they are."""
+
+    def __init__(self, request: Request, body: JsonObject):
+        self.request = request
+        self.body = body
+        self.workspace: Workspace = request.app.state.workspace
+
+    @property
+    def user(self) -> str:
+        """The person. Raises `PersonError`."""
+        user = self.workspace.directory.user(self.text("user"))
+        if user is None or user["is_bot"]:
+            raise PersonError("user_not_found", "There is no such person.", 404)
+        return str(user["id"])
+
+    @property
+    def channel(self) -> JsonObject:
+        """The channel, which the person must be in. Raises `PersonError`."""
+        return self.workspace.directory.visible_channel(self.user, self.text("channel"))
+
+    def text(self, name: str) -> str:
+        """A string that must be there. Raises `PersonError`."""
+        value = self.body.get(name)
+        if not isinstance(value, str) or not value:
+            raise PersonError("missing_argument", f"`{name}` is missing.")
+        return value
+
+    def optional(self, name: str) -> str | None:
+        """A string, or None."""
+        return self.text(name) if self.body.get(name) else None
+
+    def message(self, channel: JsonObject) -> StoredMessage:
+        """The message with that `ts`. Raises `PersonError`."""
+        message = self.workspace.messages.visible(channel, self.text("ts"), self.user)
+        if message is None:
+            raise PersonError("message_not_found", "That message is not there any more.", 404)
+        return message
+
+
+async def workspace_(ask: Ask) -> JsonObject:
+    """Who and what is here; with `user`, only the channels that person is in."""
+    here = ask.workspace
+    bot = here.directory.user(seed.BOT_USER) or {}
+    user = ask.user if ask.body.get("user") else None
+    channels = [c for c in here.directory.channels() if user is None or user in c["members"]]
+    return {
+        "team": {"id": seed.TEAM_ID, "name": here.directory.team["name"]},
+        "bot": {
+            "id": seed.BOT_USER,
+            "user_id": seed.BOT_USER,
+            "bot_id": seed.BOT_ID,
+            "app_id": seed.APP_ID,
+            "name": bot["real_name"],
+        },
+        "users": [_user(member) for member in here.directory.users()],
+        "channels": [_channel(channel) for channel in channels],
+        "commands": [_command(command) for command in here.manifest.commands],
+        "shortcuts": [
+            {name: shortcut.get(name, "") for name in ("callback_id", "name", "type")}
+            for shortcut in here.manifest.shortcuts
+        ],
+        "bot_connected": here.sockets.connected,
+    }
+
+
+async def messages(ask: Ask) -> JsonObject:
+    """A channel, one thread of it, or with `all` everything in it; oldest first."""
+    found = ask.workspace.messages.seen_by(
+        ask.user,
+        ask.channel,
+        ask.optional("thread_ts"),
+        everything=ask.body.get("all") == "true",
+    )
+    before = ask.optional("before")
+    if before is not None:
+        found = [message for message in found if message.ts < before]
+    limit = _limit(ask)
+    shown = [ask.workspace.messages.for_person(message) for message in found[-limit:]]
+    return {"messages": shown, "has_more": len(found) > limit}
+
+
+async def post(ask: Ask) -> JsonObject:
+    """Say something, in a channel or a thread, perhaps with files."""
+    here, channel, user = ask.workspace, ask.channel, ask.user
+    files = [str(file_id) for file_id in ask.body.get("files") or []]
+    if any(here.files.find(file_id) is None for file_id in files):
+        raise PersonError("file_not_found", "A file of this message is not there.", 404)
+    text = here.directory.as_slack_text(str(ask.body.get("text") or ""))
+    if not text and not files:
+        raise PersonError("no_text", "There is nothing in this message.")
+    thread_ts = ask.optional("thread_ts")
+    if thread_ts and here.messages.find(channel, thread_ts) is None:
+        raise PersonError("thread_not_found", "That thread is not there any more.", 404)
+    body: JsonObject = {"user": user, "text": text}
+    if files:
+        body["file_ids"] = files
+    message = here.messages.post(channel, body, thread_ts=thread_ts)
+    return {"message": here.messages.for_person(message)}
+
+
+async def edit(ask: Ask) -> JsonObject:
+    """Change what one said."""
+    channel, user = ask.channel, ask.user
+    message = ask.message(channel)
+    if message.body["user"] != user:
+        raise PersonError("cant_update_message", "Only its author can edit a message.", 403)
+    text = ask.workspace.directory.as_slack_text(ask.text("text"))
+    ask.workspace.messages.edit(channel, message, user, {"text": text})
+    return {"message": ask.workspace.messages.for_person(ask.message(channel))}
+
+
+async def delete(ask: Ask) -> JsonObject:
+    """Take back what one said; an ephemeral message is put away by the one who sees it."""
+    channel, user = ask.channel, ask.user
+    message = ask.message(channel)
+    is_admin = ask.workspace.directory.person(user)["is_admin"]
+    if message.body["user"] != user and message.seen_by != user and not is_admin:
+        raise PersonError("cant_delete_message", "Only its author can delete a message.", 403)
+    ask.workspace.messages.delete(channel, message)
+    return {}
+
+
+async def react(ask: Ask) -> JsonObject:
+    """Add a reaction, or take it back."""
+    channel = ask.channel
+    message = ask.message(channel)
+    ask.workspace.messages.react(channel, message, ask.user, ask.text("name").strip(":"))
+    return {}
+
+
+async def act(ask: Ask) -> JsonObject:
+    """Click a button or choose from a menu."""
+    container = ask.body.get("container")
+    if not isinstance(container, dict):
+        raise PersonError("missing_argument", "`container` is missing.")
+    interactivity, user = ask.workspace.interactivity, ask.user
+    block_id, action_id, value = ask.text("block_id"), ask.text("action_id"), ask.body.get("value")
+    if container.get("type") == "view":
+        view_id, values = str(container.get("view_id")), ask.body.get("values") or {}
+        await interactivity.act_on_view(user, view_id, block_id, action_id, value, values)
+    else:
+        channel, ts = str(container.get("channel")), str(container.get("ts"))
+        await interactivity.act_on_message(user, channel, ts, block_id, action_id, value)
+    return {}
+
+
+async def command(ask: Ask) -> JsonObject:
+    """Type a slash command, which works in a channel and not in a thread."""
+    if ask.body.get("thread_ts"):
+        raise PersonError("not_in_thread", "Slash commands do not work in threads.")
+    text = str(ask.body.get("text") or "").strip()
+    name = ask.text("command")
+    await ask.workspace.interactivity.command(ask.user, ask.text("channel"), name, text)
+    return {}
+
+
+async def shortcut(ask: Ask) -> JsonObject:
+    """Use a shortcut."""
+    channel, ts = str(ask.body.get("channel") or ""), str(ask.body.get("message_ts") or "")
+    callback_id = ask.text("callback_id")
+    await ask.workspace.interactivity.shortcut(ask.user, callback_id, channel, ts)
+    return {}
+
+
+async def views(ask: Ask) -> JsonObject:
+    """The open modals, the top last."""
+    return {"views": ask.workspace.views.stack(ask.user)}
+
+
+async def submit(ask: Ask) -> JsonObject:
+    """Submit a modal; the answer is the bot's."""
+    values = ask.body.get("values") or {}
+    done = await ask.workspace.interactivity.submit(ask.user, ask.text("view_id"), values)
+    return {"closed": done.closed, **({"errors": done.errors} if done.errors else {})}
+
+
+async def close(ask: Ask) -> JsonObject:
+    """Close a modal."""
+    await ask.workspace.interactivity.close(ask.user, ask.text("view_id"))
+    return {}
+
+
+async def open_home(ask: Ask) -> JsonObject:
+    """Open the bot's page."""
+    user, tab = ask.user, ask.optional("tab") or "home"
+    if tab not in ("home", "messages"):
+        raise PersonError("unknown_tab", "There is no such tab.")
+    channel = ask.workspace.directory.direct_message(user)
+    assert channel is not None, "everyone has messages with the bot"
+    ask.workspace.events.home_opened(user, channel, tab, ask.workspace.views.home(user))
+    return {}
+
+
+async def home(ask: Ask) -> JsonObject:
+    """The Home tab as it is."""
+    return {"view": ask.workspace.views.home(ask.user)}
+
+
+async def add_file(request: Request) -> Response:
+    """Bring a file; it is seen once it is posted."""
+    try:
+        ask = Ask(request, dict(request.query_params))
+        kind = request.headers.get("content-type", "application/octet-stream")
+        content = await request.body()
+        file = ask.workspace.files.add(ask.user, ask.text("name"), kind, content)
+    except PersonError as error:
+        return refusal(error)
+    shown = ask.workspace.files.shown(file)
+    kept = ("id", "name", "mimetype", "size", "url_private")
+    return JSONResponse({"ok": True, "file": {name: shown[name] for name in kept}})
+
+
+async def get_file(request: Request) -> Response:
+    """A file's bytes."""
+    workspace: Workspace = request.app.state.workspace
+    file = workspace.files.find(request.path_params["id"])
+    if file is None:
+        return refusal(PersonError("file_not_found", "That file is not there.", 404))
+    # What people upload is shown as a picture or saved, never run as part of the page.
+    inline = file["mimetype"].startswith("image/") and "svg" not in file["mimetype"]
+    return FileResponse(
+        workspace.files.content(file),
+        media_type=file["mimetype"],
+        filename=file["name"],
+        content_disposition_type="inline" if inline else "attachment",
+        headers={"X-Content-Type-Options": "nosniff"},
+    )
+
+
+async def events(request: Request) -> Response:
+    """Everything this person sees, as it happens."""
+    try:
+        ask = Ask(request, dict(request.query_params))
+        stream = ask.workspace.feed.stream(ask.user)
+    except PersonError as error:
+        return refusal(error)
+    headers = {"Cache-Control": "no-store"}
+    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+
+def refusal(error: PersonError) -> Response:
+    """An error as people's programs get it."""
+    body = {"ok": False, "error": error.code, "message": error.message}
+    return JSONResponse(body, error.status)
+
+
+def answering(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint out of a handler: its arguments read, its errors worded."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            answer = await handler(Ask(request, await _body(request)))
+        except PersonError as error:
+            return refusal(error)
+        return JSONResponse({"ok": True, **answer})
+
+    return endpoint
+
+
+async def _body(request: Request) -> JsonObject:
+    if request.method == "GET":
+        return dict(request.query_params)
+    try:
+        body: Any = json.loads(await request.body())
+    except ValueError as error:
+        raise PersonError("invalid_json", "This is not JSON.") from error
+    if not isinstance(body, dict):
+        raise PersonError("invalid_json", "This is not a JSON object.")
+    return body
+
+
+def _limit(ask: Ask) -> int:
+    value = str(ask.body.get("limit") or 200)
+    if not value.isdigit() or not int(value):
+        raise PersonError("invalid_limit", "`limit` is a number above 0.")
+    return min(int(value), _MOST_MESSAGES)
+
+
+def _user(user: JsonObject) -> JsonObject:
+    kept = ("id", "name", "real_name", "is_admin", "is_bot", "tz")
+    return {**{name: user[name] for name in kept}, "color": f"#{user['color']}"}
+
+
+def _channel(channel: JsonObject) -> JsonObject:
+    kept = ("id", "name", "is_im", "is_private", "topic", "members", "user")
+    return {name: channel[name] for name in kept if name in channel}
+
+
+def _command(command: JsonObject) -> JsonObject:
+    return {name: command.get(name, "") for name in ("command", "description", "usage_hint")}
+
+
+def _route(path: str, handler: Handler, method: str) -> Route:
+    return Route(path, answering(handler), methods=[method])
+
+
+ROUTES = [
+    _route("/local/workspace", workspace_, "GET"),
+    _route("/local/messages", messages, "GET"),
+    _route("/local/messages", post, "POST"),
+    _route("/local/messages/edit", edit, "POST"),
+    _route("/local/messages/delete", delete, "POST"),
+    _route("/local/reactions", react, "POST"),
+    _route("/local/actions", act, "POST"),
+    _route("/local/commands", command, "POST"),
+    _route("/local/shortcuts", shortcut, "POST"),
+    _route("/local/views", views, "GET"),
+    _route("/local/views/submit", submit, "POST"),
+    _route("/local/views/close", close, "POST"),
+    _route("/local/home", open_home, "POST"),
+    _route("/local/home", home, "GET"),
+    Route("/local/files", add_file, methods=["POST"]),
+    Route("/local/files/{id}", get_file, methods=["GET"]),
+    Route("/local/events", events, methods=["GET"]),
+]

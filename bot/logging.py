@@ -1,0 +1,51 @@
+"""Logs: one JSON line an event, without anything that opens a door."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+_SECRET = re.compile(
+    r"(xox[abeprs]-|xapp-|sk-ant-|xoxe\.)[A-Za-z0-9._-]+|(?<=://)[^/\s:@]+:[^/\s@]+@"
+)
+
+
+def scrub(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Take tokens, keys and passwords out of everything that is about to be logged."""
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = _SECRET.sub("[secret]", value)
+    return event
+
+
+def configure(level: str = "INFO") -> None:
+    """Log our events and the libraries' warnings to standard error."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        scrub,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    is_terminal = sys.stderr.isatty()
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer() if is_terminal else structlog.processors.JSONRenderer()
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processor=renderer)
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    for ours in ("orchestrator", "bot"):
+        logging.getLogger(ours).setLevel(level)

@@ -1,0 +1,118 @@
+"""Which messages a run's thread should show. Pure: a view in, messages out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.blocks import answer, note, plan, request, status
+from bot.blocks.payload import Payload
+from bot.view import RequestView, RunView
+from orchestrator.store.tables import RequestKind, RevisionSource, RunStatus
+
+# Dead letters that come this close together are one message.
+_AT_ONCE = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A message as it should be. `key` names it for life within its run.
+
+    `plainer` is what a workspace gets that refuses `payload`. Urgent ones are edited first.
+    """
+
+    key: str
+    payload: Payload
+    plainer: Payload | None = None
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a message."""
+
+    key: str
+    name: str
+    content: str
+
+
+def digest(payload: Payload) -> str:
+    """What tells two payloads apart."""
+    content = json.dumps([payload.text, payload.blocks], sort_keys=True, default=str)
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def is_passing(key: str) -> bool:
+    """Whether a message is taken away when it is no longer wanted."""
+    return key.startswith("note:")
+
+
+def wanted(view: RunView) -> list[Wanted]:
+    """The messages of the thread, in the order in which they appear."""
+    if view.thread is None:
+        return [Wanted("root", note.root(view))]
+    return [*_notes(view), *_plans(view), *_requests(view), *_answers(view)]
+
+
+def attachments(view: RunView) -> list[Attachment]:
+    """The files of the thread."""
+    document = answer.document(view)
+    if document is None or view.answer is None:
+        return []
+    key = f"answer-file:{view.answer.revision}"
+    return [Attachment(key, f"{view.name}.md", document)]
+
+
+def _notes(view: RunView) -> Iterator[Wanted]:
+    waits = any(r.kind is RequestKind.BREAKDOWN for r in view.open_requests)
+    if view.status is RunStatus.PLANNING and not waits:
+        yield Wanted(f"note:{len(view.revisions)}", note.planning(view), urgent=True)
+    elif not view.status.is_live and not view.revisions:
+        yield Wanted("end", status.status(view), urgent=True)
+
+
+def _plans(view: RunView) -> Iterator[Wanted]:
+    """One message for each plan that was proposed; edits of it appear in the same message."""
+    proposed = [
+        r.number
+        for r in view.revisions
+        if r.source in (RevisionSource.PLANNER, RevisionSource.BREAKDOWN)
+    ]
+    for number in proposed[:-1]:
+        yield Wanted(f"plan:{number}", plan.replaced(view, number))
+    if not proposed:
+        return
+    key = f"plan:{proposed[-1]}"
+    if view.status is RunStatus.PLANNING:
+        yield Wanted(key, plan.replaced(view, proposed[-1]), urgent=True)
+    elif view.status is RunStatus.PROPOSED:
+        yield Wanted(key, plan.proposal(view), urgent=True)
+    else:
+        is_urgent = not view.status.is_live or view.needs_attention
+        plainer = status.status(view, native=False)
+        yield Wanted(key, status.status(view), plainer, urgent=is_urgent)
+
+
+def _requests(view: RunView) -> Iterator[Wanted]:
+    shown = [r for r in view.requests if r.kind in (RequestKind.BREAKDOWN, RequestKind.QUESTION)]
+    letters = [r for r in view.requests if r.kind is RequestKind.DEAD_LETTER]
+    for group in [*([r] for r in shown), *_together(letters)]:
+        yield Wanted(f"request:{group[0].id}", request.request(view, group), urgent=True)
+
+
+def _together(letters: Sequence[RequestView]) -> list[list[RequestView]]:
+    groups: list[list[RequestView]] = []
+    for letter in letters:
+        if groups and letter.created_at - groups[-1][0].created_at < _AT_ONCE:
+            groups[-1].append(letter)
+        else:
+            groups.append([letter])
+    return groups
+
+
+def _answers(view: RunView) -> Iterator[Wanted]:
+    if view.answer is not None:
+        yield Wanted(f"answer:{view.answer.revision}", answer.answer(view), urgent=True)

@@ -1,0 +1,60 @@
+"""How often a workspace may be asked for the same thing."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import time
+from collections.abc import Callable
+
+
+class Pace:
+    """Gives out turns at a steady rate, the most urgent first, then who waits longest.
+
+    `burst` turns may be taken at once after a quiet time, `per_minute` come in a minute.
+    """
+
+    def __init__(
+        self, per_minute: float, burst: int = 5, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._interval = 60.0 / per_minute
+        self._burst = burst
+        self._clock = clock
+        self._credit = float(burst)
+        self._counted_at = clock()
+        self._blocked_until = 0.0
+        self._order = itertools.count()
+        self._waiting: list[tuple[bool, int, asyncio.Future[None]]] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def turn(self, *, urgent: bool = False) -> None:
+        """Wait for a turn."""
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (not urgent, next(self._order), waiting))
+        self._serve()
+        await waiting
+
+    def pause(self, seconds: float) -> None:
+        """Give out no turn for `seconds`: we were told that we are too fast."""
+        self._blocked_until = max(self._blocked_until, self._clock() + seconds)
+        self._credit = 0.0
+
+    def _serve(self) -> None:
+        self._count()
+        while self._waiting and self._credit >= 1 and self._clock() >= self._blocked_until:
+            *_, waiting = heapq.heappop(self._waiting)
+            if not waiting.done():
+                self._credit -= 1
+                waiting.set_result(None)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._waiting:
+            delay = max(self._blocked_until - self._clock(), (1 - self._credit) * self._interval)
+            self._timer = asyncio.get_running_loop().call_later(max(delay, 0.001), self._serve)
+
+    def _count(self) -> None:
+        now = self._clock()
+        self._credit = min(self._burst, self._credit + (now - self._counted_at) / self._interval)
+        self._counted_at = now

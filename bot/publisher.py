@@ -1,0 +1,403 @@
+"""The publisher: makes threads show what the rows say, within what Slack allows.
+
+It works in steps, each from fresh rows: what should be there, what is there, one call. A message
+is intended in a row before it is posted, with the row's id in its metadata, so that after a
+crash it is found in the thread and not posted a second time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from sqlalchemy.engine import Connection
+from sqlmodel import col, select
+
+from bot import messages
+from bot.blocks.payload import Payload
+from bot.messages import Attachment, Wanted
+from bot.pace import Pace
+from bot.view import RunView, run_view
+from orchestrator.store.database import Database
+from orchestrator.store.tables import Message, MessageStatus, Run, row
+
+log = structlog.get_logger(__name__)
+
+Clients = Callable[[str], Awaitable[AsyncWebClient]]
+
+METADATA = "orchestrator_message"
+
+_SWEEP_SECONDS = 1.0
+_AT_ONCE = 8
+_POSTS_PER_MINUTE = 60.0
+_POST_BURST = 4
+
+# What Slack says to a payload it does not take, whoever sends it.
+_BAD_PAYLOAD = frozenset(
+    {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long", "no_text"}
+)
+_TRANSIENT = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
+
+message: sa.Table = Message.__table__  # type: ignore[attr-defined]
+run: sa.Table = Run.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One call to make: post, edit or delete, by what is there."""
+
+    row: Message | None
+    wanted: Wanted | Attachment | None
+
+
+class Publisher:
+    """Shows the threads of all runs. `start` it once in a process."""
+
+    def __init__(self, database: Database, clients: Clients, updates_per_minute: float) -> None:
+        self._database = database
+        self._clients = clients
+        self._updates: defaultdict[str, Pace] = defaultdict(lambda: Pace(updates_per_minute))
+        self._posts: defaultdict[str, Pace] = defaultdict(
+            lambda: Pace(_POSTS_PER_MINUTE, _POST_BURST)
+        )
+        self._plain_teams: set[str] = set()
+        self._woken = asyncio.Event()
+        self._showing: dict[str, asyncio.Task[None]] = {}
+        self._retry_at: dict[str, float] = {}
+        self._failures: dict[str, int] = {}
+        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._loop: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to show whatever is behind."""
+        self._loop = asyncio.create_task(self._show_forever())
+
+    async def stop(self, grace_s: float = 5.0) -> None:
+        """Finish the calls under way, then stop."""
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.gather(self._loop, return_exceptions=True)
+        if self._showing:
+            _, unfinished = await asyncio.wait(self._showing.values(), timeout=grace_s)
+            for task in unfinished:
+                task.cancel()
+            await asyncio.gather(*unfinished, return_exceptions=True)
+
+    def wake(self) -> None:
+        """Something was committed: look for threads that are behind now, not at the next sweep."""
+        self._woken.set()
+
+    async def _show_forever(self) -> None:
+        while True:
+            try:
+                await self._show_what_is_behind()
+            except Exception:
+                log.exception("publisher_failed")
+            try:
+                await asyncio.wait_for(self._woken.wait(), _SWEEP_SECONDS)
+            except TimeoutError:
+                continue
+            finally:
+                self._woken.clear()
+
+    async def _show_what_is_behind(self) -> None:
+        async with self._database.read() as session:
+            query = select(Run.id).where(
+                col(Run.shown_version) < col(Run.version), col(Run.channel).is_not(None)
+            )
+            behind = (await session.exec(query)).all()
+        now = time.monotonic()
+        for run_id in behind:
+            if run_id not in self._showing and self._retry_at.get(run_id, 0) <= now:
+                self._showing[run_id] = asyncio.create_task(self._show(run_id))
+
+    async def _show(self, run_id: str) -> None:
+        try:
+            async with self._places:
+                version = await self._show_all(run_id)
+            await self._database.write(partial(_mark_shown, run_id=run_id, version=version))
+            self._failures.pop(run_id, None)
+            self._retry_at.pop(run_id, None)
+        except Exception as error:  # noqa: BLE001 - logged there, and tried again
+            self._put_off(run_id, error)
+        finally:
+            del self._showing[run_id]
+            self.wake()
+
+    def _put_off(self, run_id: str, error: Exception) -> None:
+        """Try again later, less and less often: the workspace is away, or it is our mistake."""
+        failures = self._failures[run_id] = self._failures.get(run_id, 0) + 1
+        delay = min(60.0, 0.5 * 2**failures)
+        self._retry_at[run_id] = time.monotonic() + delay
+        log.warning("thread_not_shown", run=run_id, again_in_s=delay, error=_short(error))
+
+    async def _show_all(self, run_id: str) -> int:
+        """Take steps until the thread shows what it should; returns the version it shows."""
+        while True:
+            view, rows = await self._read(run_id)
+            step = _next_step(view, rows)
+            if step is None:
+                return view.version
+            if step.row is not None and step.row.status is MessageStatus.SHOWN:
+                is_urgent = isinstance(step.wanted, Wanted) and step.wanted.urgent
+                await self._updates[view.team_id].turn(urgent=is_urgent)
+                view, rows = await self._read(run_id)
+                step = _next_step(view, rows)
+                if step is None:
+                    return view.version
+            await self._take(view, step)
+
+    async def _read(self, run_id: str) -> tuple[RunView, dict[str, Message]]:
+        async with self._database.read() as session:
+            view = await run_view(session, run_id)
+            rows = await session.exec(select(Message).where(Message.run_id == run_id))
+            assert view is not None
+            return view, {row.key: row for row in rows}
+
+    async def _take(self, view: RunView, step: _Step) -> None:
+        client = await self._clients(view.team_id)
+        try:
+            if step.wanted is None:
+                assert step.row is not None
+                await self._delete(client, step.row)
+            elif isinstance(step.wanted, Attachment):
+                await self._upload(client, view, step.row, step.wanted)
+            elif step.row is not None and step.row.status is MessageStatus.SHOWN:
+                await self._edit(client, view, step.row, step.wanted)
+            else:
+                await self._post(client, view, step.row, step.wanted)
+        except SlackApiError as error:
+            await self._refused(view, step, error)
+
+    # --- the calls --------------------------------------------------------------------------
+
+    async def _post(
+        self, client: AsyncWebClient, view: RunView, known: Message | None, wanted: Wanted
+    ) -> None:
+        """Post what is intended in a row, unless an earlier process did and died."""
+        assert view.channel is not None
+        intent = known or await self._intend(view, wanted.key)
+        payload = self._payload(view, wanted)
+        ts = await _find(client, intent) if known else None
+        if ts is None:
+            await self._posts[view.channel].turn(urgent=wanted.urgent)
+            posted = await client.chat_postMessage(
+                channel=view.channel,
+                thread_ts=view.thread,
+                text=payload.text,
+                blocks=payload.blocks,
+                metadata={"event_type": METADATA, "event_payload": {"id": intent.id}},
+                unfurl_links=False,
+                unfurl_media=False,
+            )
+            ts = posted["ts"]
+            shown = messages.digest(wanted.payload)
+        else:
+            shown = ""
+        await self._note(intent, ts=ts, status=MessageStatus.SHOWN, payload_hash=shown)
+        if wanted.key == "root":
+            await self._database.write(partial(_set_thread, run_id=view.id, thread=ts))
+
+    async def _edit(
+        self, client: AsyncWebClient, view: RunView, known: Message, wanted: Wanted
+    ) -> None:
+        payload = self._payload(view, wanted)
+        await client.chat_update(
+            channel=known.channel,
+            ts=known.ts or "",
+            text=payload.text,
+            blocks=payload.blocks,
+            metadata={"event_type": METADATA, "event_payload": {"id": known.id}},
+        )
+        await self._note(known, payload_hash=messages.digest(wanted.payload))
+
+    async def _delete(self, client: AsyncWebClient, known: Message) -> None:
+        ts = known.ts or await _find(client, known)
+        if ts is not None:
+            await client.chat_delete(channel=known.channel, ts=ts)
+        await self._note(known, status=MessageStatus.GONE)
+
+    async def _upload(
+        self,
+        client: AsyncWebClient,
+        view: RunView,
+        known: Message | None,
+        wanted: Attachment,
+    ) -> None:
+        intent = known or await self._intend(view, wanted.key)
+        if known is None or not await _has_file(client, view, wanted.name):
+            await client.files_upload_v2(
+                channel=view.channel,
+                thread_ts=view.thread,
+                filename=wanted.name,
+                title=wanted.name,
+                content=wanted.content,
+            )
+        await self._note(intent, status=MessageStatus.SHOWN)
+
+    def _payload(self, view: RunView, wanted: Wanted) -> Payload:
+        if wanted.plainer is not None and view.team_id in self._plain_teams:
+            return wanted.plainer
+        return wanted.payload
+
+    async def _intend(self, view: RunView, key: str) -> Message:
+        assert view.channel is not None
+        intent = Message(run_id=view.id, key=key, channel=view.channel, thread=view.thread)
+        await self._database.write(partial(_insert, values=row(intent)))
+        return intent
+
+    async def _note(self, known: Message, **values: Any) -> None:
+        await self._database.write(partial(_save, id_=known.id, values=values))
+
+    # --- when Slack says no -----------------------------------------------------------------
+
+    async def _refused(self, view: RunView, step: _Step, error: SlackApiError) -> None:
+        """Slow down, go plainer, or record that it will not be: whatever fits the refusal."""
+        code = error.response.get("error", "")
+        if error.response.status_code == 429 or code == "ratelimited":
+            pause = float(error.response.headers.get("Retry-After", 1))
+            for pace in (self._updates[view.team_id], self._posts[view.channel or ""]):
+                pace.pause(pause)
+            return
+        if error.response.status_code >= 500 or code in _TRANSIENT:
+            raise error
+        can_be_plainer = isinstance(step.wanted, Wanted) and step.wanted.plainer is not None
+        if code in _BAD_PAYLOAD and can_be_plainer and view.team_id not in self._plain_teams:
+            log.warning("workspace_refuses_plan_blocks", team=view.team_id, error=code)
+            self._plain_teams.add(view.team_id)
+            return
+        await self._give_up(view, step, code)
+
+    async def _give_up(self, view: RunView, step: _Step, code: str) -> None:
+        log.warning("message_refused", run=view.id, error=code)
+        known = step.row
+        if known is None:
+            assert step.wanted is not None
+            async with self._database.read() as session:
+                query = select(Message).where(
+                    Message.run_id == view.id, Message.key == step.wanted.key
+                )
+                known = (await session.exec(query)).one()
+        is_gone = code == "message_not_found"
+        status = MessageStatus.GONE if is_gone else MessageStatus.REFUSED
+        await self._note(known, status=status, error=code)
+
+
+def _next_step(view: RunView, rows: Mapping[str, Message]) -> _Step | None:
+    """The first thing in the thread that is not as it should be."""
+    wanted = messages.wanted(view)
+    for item in wanted:
+        known = rows.get(item.key)
+        if known is None or known.status is MessageStatus.INTENT:
+            return _Step(known, item)
+        if known.status is MessageStatus.SHOWN and known.payload_hash != messages.digest(
+            item.payload
+        ):
+            return _Step(known, item)
+    return _attachment(view, rows) or _superfluous(wanted, rows)
+
+
+def _attachment(view: RunView, rows: Mapping[str, Message]) -> _Step | None:
+    for item in messages.attachments(view):
+        known = rows.get(item.key)
+        if known is None or known.status is MessageStatus.INTENT:
+            return _Step(known, item)
+    return None
+
+
+def _superfluous(wanted: Sequence[Wanted], rows: Mapping[str, Message]) -> _Step | None:
+    keys = {item.key for item in wanted}
+    for key, known in rows.items():
+        is_there = known.status in (MessageStatus.SHOWN, MessageStatus.INTENT)
+        if messages.is_passing(key) and key not in keys and is_there:
+            return _Step(known, None)
+    return None
+
+
+# --- finding what an earlier process posted ------------------------------------------------
+
+
+async def _find(client: AsyncWebClient, intent: Message) -> str | None:
+    """The id of the message that was posted for `intent`, if one was."""
+    async for posted in _posted_since(client, intent):
+        metadata = posted.get("metadata") or {}
+        if metadata.get("event_payload", {}).get("id") == intent.id:
+            return str(posted["ts"])
+    return None
+
+
+async def _has_file(client: AsyncWebClient, view: RunView, name: str) -> bool:
+    assert view.channel is not None
+    replies = await client.conversations_replies(
+        channel=view.channel, ts=view.thread or "", limit=200
+    )
+    posted = [file for message in replies["messages"] for file in message.get("files", [])]
+    return any(file.get("name") == name for file in posted)
+
+
+async def _posted_since(client: AsyncWebClient, intent: Message) -> Any:
+    since = f"{intent.created_at.timestamp() - 60:.6f}"
+    cursor: str | None = None
+    while True:
+        if intent.thread:
+            page = await client.conversations_replies(
+                channel=intent.channel,
+                ts=intent.thread,
+                oldest=since,
+                include_all_metadata=True,
+                limit=200,
+                cursor=cursor,
+            )
+        else:
+            page = await client.conversations_history(
+                channel=intent.channel,
+                oldest=since,
+                include_all_metadata=True,
+                limit=200,
+                cursor=cursor,
+            )
+        for posted in page["messages"]:
+            yield posted
+        cursor = (page.get("response_metadata") or {}).get("next_cursor")
+        if not cursor:
+            return
+
+
+# --- changes -------------------------------------------------------------------------------
+
+
+def _insert(connection: Connection, values: dict[str, Any]) -> None:
+    connection.execute(sa.insert(message), [values])
+
+
+def _save(connection: Connection, id_: str, values: dict[str, Any]) -> None:
+    connection.execute(sa.update(message).where(message.c.id == id_).values(values))
+
+
+def _set_thread(connection: Connection, run_id: str, thread: str) -> None:
+    connection.execute(
+        sa.update(run).where(run.c.id == run_id, run.c.thread.is_(None)).values(thread=thread)
+    )
+
+
+def _mark_shown(connection: Connection, run_id: str, version: int) -> None:
+    connection.execute(
+        sa.update(run)
+        .where(run.c.id == run_id, run.c.shown_version < version)
+        .values(shown_version=version)
+    )
+
+
+def _short(error: Exception) -> str:
+    if isinstance(error, SlackApiError):
+        return str(error.response.get("error", "slack_api_error"))
+    return f"{type(error).__name__}: {error}"[:200]

