@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from sqlalchemy import ColumnElement
+from sqlalchemy.orm import defer
 from sqlmodel import SQLModel, col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -31,6 +32,9 @@ from orchestrator.store.tables import (
 )
 
 _T = TypeVar("_T", bound=SQLModel)
+
+# Columns that can be large and are not shown.
+_LARGE = ("prompt", "transcript", "data")
 
 # Characters of a result that a card shows; the whole of it is in Details.
 _BEGINNING = 600
@@ -113,6 +117,7 @@ class RunView:
     team_id: str
     version: int
     task: str
+    note: str
     requester: str
     channel: str | None
     thread: str | None
@@ -176,6 +181,7 @@ async def run_view(session: AsyncSession, run_id: str) -> RunView | None:
         team_id=run.team_id,
         version=run.version,
         task=run.task,
+        note=run.note,
         requester=run.requester,
         channel=run.channel,
         thread=run.thread,
@@ -207,6 +213,7 @@ async def _all(session: AsyncSession, table: type[_T], run_id: str, order: str) 
     """The rows of `table` that belong to the run, in the order of a column."""
     columns = table.__table__.c  # type: ignore[attr-defined]
     query = select(table).where(columns.run_id == run_id).order_by(columns[order])
+    query = query.options(*(defer(getattr(table, name)) for name in _LARGE if name in columns))
     return (await session.exec(query)).all()
 
 

@@ -38,6 +38,8 @@ from orchestrator.store.tables import (
 
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 _NAME_LENGTHS = (4, 4, 4, 5, 5, 6, 8)
+# A run whose planning a person has had a say in.
+_FRESH: dict[str, Any] = {"tries": 0, "failed": [], "interruptions": 0, "attempt_id": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +331,7 @@ class _Act:
             raise InvalidInput("Say what the new plan should do differently.")
         self._close_approval(revision, "Re-plan")
         self._event(EventKind.REPLAN_ASKED, feedback=wish)
-        self._change(status=RunStatus.PLANNING, note=wish, tries=0, failed=[], attempt_id=None)
+        self._change(status=RunStatus.PLANNING, note=wish, **_FRESH)
         return self._done(f"{self.run.name} is being planned again.")
 
     def _reject(self, revision: int) -> Done:
@@ -346,9 +348,7 @@ class _Act:
         self._mark_answered(request["id"], "Breakdown", typed)
         number = self._new_revision(gated, RevisionSource.BREAKDOWN)
         self._event(EventKind.PLAN_PROPOSED, revision=number)
-        self._change(
-            status=RunStatus.PROPOSED, revision=number, tries=0, failed=[], attempt_id=None
-        )
+        self._change(status=RunStatus.PROPOSED, revision=number, **_FRESH)
         return self._done(f"The plan of {self.run.name} has {_count(gated.plan)}.")
 
     def _check_proposed(self, revision: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -45,16 +46,19 @@ def check(
     """
     repairs: list[str] = []
     subtasks = list(plan.subtasks)
-    for repair in (_unique_ids, _complete, _without_duplicates):
+    for repair in (_unique_ids, _complete):
         subtasks = repair(subtasks, repairs)
     if not subtasks:
         raise InvalidPlan(["The plan has no subtask that says what to do."])
     known_roles = {*roles, *(role.name for role in plan.roles)}
     subtasks = [_sound(subtask, known_roles, tools, repairs) for subtask in subtasks]
+    subtasks = _without_duplicates(subtasks, repairs)
     subtasks = _known_dependencies(subtasks, repairs)
     subtasks = _patterned(plan.pattern, subtasks, repairs)
     subtasks = _acyclic(subtasks, repairs)
     subtasks = _few_enough(subtasks, max_subtasks, repairs)
+    if plan.pattern is Pattern.STAGED:
+        subtasks = _with_stages_from_one(subtasks)
     if not keep_numbers:
         subtasks = _numbered(subtasks)
     goal = plan.goal or subtasks[0].title
@@ -69,12 +73,15 @@ def _name(subtask: Subtask) -> str:
 
 def _unique_ids(subtasks: list[Subtask], repairs: list[str]) -> list[Subtask]:
     seen: set[str] = set()
+    given = {subtask.id for subtask in subtasks}
+    free = (str(n) for n in itertools.count(1) if str(n) not in given)
     unique = []
     for subtask in subtasks:
-        id_ = subtask.id or "1"
+        id_ = subtask.id
         if id_ in seen:
-            id_ = next(str(n) for n in range(1, len(subtasks) * 2 + 1) if str(n) not in seen)
-            repairs.append(f"Two subtasks had the id {subtask.id}; {_name(subtask)} got a new one.")
+            repairs.append(f"Two subtasks had the id {id_}; {_name(subtask)} got a new one.")
+        if not id_ or id_ in seen:
+            id_ = next(free)
         seen.add(id_)
         unique.append(subtask.model_copy(update={"id": id_}))
     return unique
@@ -206,9 +213,7 @@ def _pairs(subtasks: list[Subtask]) -> Iterable[tuple[Subtask | None, Subtask]]:
 def _staged(subtasks: list[Subtask], repairs: list[str]) -> list[Subtask]:
     if any(subtask.stage is None for subtask in subtasks):
         repairs.append("Subtasks without a stage belong to the first.")
-    stages = sorted({subtask.stage or 1 for subtask in subtasks})
-    rank = {stage: position for position, stage in enumerate(stages, start=1)}
-    staged = [s.model_copy(update={"stage": rank[s.stage or 1]}) for s in subtasks]
+    staged = _with_stages_from_one(subtasks)
     stage_of = {subtask.id: subtask.stage or 1 for subtask in staged}
     ordered = []
     for subtask in staged:
@@ -218,6 +223,12 @@ def _staged(subtasks: list[Subtask], repairs: list[str]) -> list[Subtask]:
             repairs.append(f"{_name(subtask)} no longer waits for a later stage.")
         ordered.append(_waiting_for(subtask, needs))
     return ordered
+
+
+def _with_stages_from_one(subtasks: list[Subtask]) -> list[Subtask]:
+    stages = sorted({subtask.stage or 1 for subtask in subtasks})
+    rank = {stage: position for position, stage in enumerate(stages, start=1)}
+    return [s.model_copy(update={"stage": rank[s.stage or 1]}) for s in subtasks]
 
 
 def _acyclic(subtasks: list[Subtask], repairs: list[str]) -> list[Subtask]:

@@ -111,9 +111,12 @@ class _Knot(Generic[N]):
     ):
         self._part = nx.DiGraph(graph.subgraph(component))
         self._priority = priority
-        self._seconds = {
-            node: seconds[node]
-            + max((longest[s] for s in graph.successors(node) if s not in component), default=0.0)
+        self._seconds = seconds
+        # The longest path that leaves the knot at each node.
+        self._way_out = {
+            node: max(
+                (longest[s] for s in graph.successors(node) if s not in component), default=0.0
+            )
             for node in component
         }
         self.is_cyclic = len(component) > 1 or any(self._part.has_edge(n, n) for n in component)
@@ -130,13 +133,21 @@ class _Knot(Generic[N]):
 
     def remaining_without(self, chosen: Iterable[tuple[N, N]]) -> dict[N, float]:
         rest = self._without(chosen)
-        # The time of a way out counts at its node, so a path through the knot may end early.
-        return remaining({node: tuple(rest.predecessors(node)) for node in rest}, self._seconds)
+        longest: dict[N, float] = {}
+        for node in reversed(list(nx.topological_sort(rest))):
+            inside = max((longest[d] for d in rest.successors(node)), default=0.0)
+            longest[node] = self._seconds[node] + max(inside, self._way_out[node])
+        return longest
 
-    def _importance(self, chosen: Iterable[tuple[N, N]]) -> list[tuple[int, float, str]]:
+    def _importance(
+        self, chosen: Iterable[tuple[N, N]]
+    ) -> tuple[list[tuple[int, float]], list[str]]:
         chosen = list(chosen)
         longest = self.remaining_without(chosen)
-        return sorted((-self._priority[n], longest[n], str((need, n))) for need, n in chosen)
+        return (
+            sorted((-self._priority[node], longest[node]) for _, node in chosen),
+            sorted(map(str, chosen)),
+        )
 
     def _without(self, chosen: Iterable[tuple[N, N]]) -> nx.DiGraph[N]:
         rest = self._part.copy()

@@ -12,7 +12,7 @@ UNTRUSTED = (
 
 def fenced(tag: str, content: str, **attributes: object) -> str:
     """`content` between tags that it cannot close by itself."""
-    safe = re.sub(rf"<(/?\s*{re.escape(tag)})", r"‹\1", content, flags=re.IGNORECASE)
+    safe = re.sub(rf"<(\s*/?\s*{re.escape(tag)})", r"‹\1", content, flags=re.IGNORECASE)
     named = "".join(f' {name}="{_quoted(value)}"' for name, value in attributes.items())
     return f"<{tag}{named}>\n{safe}\n</{tag}>"
 

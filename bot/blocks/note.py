@@ -35,17 +35,11 @@ def planning(view: RunView) -> Payload:
         else f"On it! I'm planning *{view.name}*…"
     )
     blocks: list[Block] = [paragraph(f"📝 {sentence}")]
-    if again and (feedback := _feedback(view)):
-        blocks.append(text.rich_text(text.quote(text.block(feedback, 500))))
     if len(view.task) > MOST_TASK:
         blocks.append(context(_trimmed(len(view.task))))
     blocks.append(actions(stop_button(view)))
     doing = "re-planning" if again else "planning"
     return Payload(blocks, f"On it: {doing} {view.name}.")
-
-
-def _feedback(view: RunView) -> str:
-    return view.revisions[-1].feedback if view.revisions else ""
 
 
 def _trimmed(length: int) -> str:

@@ -123,7 +123,7 @@ def attention(view: RunView) -> str | None:
         parts.append("the plan needs somebody to write it")
     if not parts:
         return None
-    return f"{'; '.join(parts)}: see below in the thread"
+    return f"{'; '.join(parts)}: see the messages in the thread"
 
 
 def _dead(letters: list[RequestView]) -> list[str]:

@@ -12,7 +12,7 @@ from sqlmodel import col, select
 
 from bot.blocks import note
 from bot.bot import Bot, Place, answering, tell
-from orchestrator.commands import Actor, Create, Replan, Stop
+from orchestrator.commands import Actor, Command, Create, Replan, Retry, Stop
 from orchestrator.errors import Outdated
 from orchestrator.store.tables import Run, RunStatus
 
@@ -99,10 +99,11 @@ async def _about(bot: Bot, run: Run, said: str, actor: Actor, client: AsyncWebCl
     """A word in the thread of a run that is not over."""
     place = Place(run.channel, run.thread)
     word = said.lower().strip(" .!")
-    if word == "stop":
-        done = await bot.act(Stop(run.id), actor)
+    commands: dict[str, Command] = {"stop": Stop(run.id), "retry": Retry(run.id, all=True)}
+    if word in commands:
+        done = await bot.act(commands[word], actor)
         await tell(client, actor.user_id, place, done.sentence)
-    elif run.status is RunStatus.PROPOSED and said:
+    elif run.status is RunStatus.PROPOSED and word not in ("", "status"):
         done = await bot.act(Replan(run.id, run.revision, said), actor)
         await tell(client, actor.user_id, place, done.sentence)
     else:

@@ -6,6 +6,7 @@ import asyncio
 import heapq
 import itertools
 from collections import Counter
+from functools import partial
 
 import structlog
 
@@ -80,17 +81,18 @@ class LocalQueue:
                 del self._waiting[run_id]
             self._places[run_id] += 1
             self._served[run_id] = next(self._ticket)
-            self._running[attempt_id] = asyncio.create_task(self._attempt(attempt_id, run_id))
+            task = asyncio.create_task(self._attempt(attempt_id, run_id))
+            self._running[attempt_id] = task
+            # Not in the task itself, which does nothing when it is cancelled before it begins.
+            task.add_done_callback(partial(self._release, attempt_id, run_id))
 
     async def _attempt(self, attempt_id: str, run_id: str) -> None:
         try:
             await self._on_attempt(attempt_id)
         except Exception:
             log.exception("attempt_failed", run=run_id, attempt=attempt_id)
-        finally:
-            self._release(attempt_id, run_id)
 
-    def _release(self, attempt_id: str, run_id: str) -> None:
+    def _release(self, attempt_id: str, run_id: str, _: asyncio.Task[None]) -> None:
         del self._running[attempt_id]
         del self._run_of[attempt_id]
         self._places[run_id] -= 1

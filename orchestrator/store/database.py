@@ -30,6 +30,10 @@ _BUSY_SECONDS = 10.0
 _POSTGRES_WRITERS = 8
 
 
+# What a write returned, or what it raised.
+_Written = tuple[Any, BaseException | None]
+
+
 @dataclass(slots=True)
 class _Pending(Generic[T]):
     work: Work[T]
@@ -47,7 +51,8 @@ class Database:
         threads = 1 if self.is_sqlite else _POSTGRES_WRITERS
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="store")
         self._pending: list[_Pending[Any]] = []
-        self._writing: set[asyncio.Future[None]] = set()
+        self._writing = 0
+        self._idle = asyncio.Event()
         self._scheduled = False
         self._closed = False
 
@@ -63,8 +68,9 @@ class Database:
         loop = asyncio.get_running_loop()
         pending = _Pending(work, loop.create_future())
         self._pending.append(pending)
+        self._idle.clear()
         self._schedule(loop)
-        return await asyncio.shield(pending.done)
+        return await pending.done
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
@@ -75,9 +81,8 @@ class Database:
     async def close(self) -> None:
         """Finish what was asked for, then let go of every connection."""
         self._closed = True
-        while self._pending or self._writing:
-            self._flush()
-            await asyncio.gather(*self._writing, return_exceptions=True)
+        if self._pending or self._writing:
+            await self._idle.wait()
         await self._reader.dispose()
         await asyncio.get_running_loop().run_in_executor(self._threads, self._engine.dispose)
         self._threads.shutdown()
@@ -97,38 +102,39 @@ class Database:
         self._pending = []
         loop = asyncio.get_running_loop()
         for batch in batches:
-            written = loop.run_in_executor(self._threads, self._commit, batch, loop)
-            self._writing.add(written)
-            written.add_done_callback(self._written)
+            self._writing += 1
+            self._threads.submit(self._write_batch, batch, loop)
 
-    def _written(self, written: asyncio.Future[None]) -> None:
-        self._writing.discard(written)
-        self._flush()
+    def _write_batch(self, batch: list[_Pending[Any]], loop: asyncio.AbstractEventLoop) -> None:
+        """In the writer's thread: commit, and tell the loop once how all of it went."""
+        written = self._commit(batch)
+        loop.call_soon_threadsafe(self._settle, batch, written)
 
-    def _commit(self, batch: list[_Pending[Any]], loop: asyncio.AbstractEventLoop) -> None:
-        """In the writer's thread: all in one transaction, or one by one if any of them fails."""
+    def _commit(self, batch: list[_Pending[Any]]) -> list[_Written]:
+        """All in one transaction, or one by one if any of them fails."""
         try:
             with self._engine.begin() as connection:
                 results = [pending.work(connection) for pending in batch]
+            return [(result, None) for result in results]
         except BaseException as error:  # noqa: BLE001 - whoever waits gets it
             if len(batch) == 1:
-                loop.call_soon_threadsafe(_fail, batch[0].done, error)
-                return
-            for pending in batch:
-                self._commit([pending], loop)
-            return
-        loop.call_soon_threadsafe(_succeed, [pending.done for pending in batch], results)
+                return [(None, error)]
+            return [written for pending in batch for written in self._commit([pending])]
 
-
-def _succeed(waiting: list[asyncio.Future[Any]], results: list[Any]) -> None:
-    for done, result in zip(waiting, results, strict=True):
-        if not done.done():
-            done.set_result(result)
-
-
-def _fail(done: asyncio.Future[Any], error: BaseException) -> None:
-    if not done.done():
-        done.set_exception(error)
+    def _settle(self, batch: list[_Pending[Any]], written: list[_Written]) -> None:
+        self._writing -= 1
+        for pending, (result, error) in zip(batch, written, strict=True):
+            if pending.done.done():
+                continue
+            if error is None:
+                pending.done.set_result(result)
+            else:
+                pending.done.set_exception(error)
+        if self._pending:
+            # After those who now go on have asked for their next writes.
+            self._schedule(asyncio.get_running_loop())
+        elif not self._writing:
+            self._idle.set()
 
 
 def parse(url: str) -> URL:

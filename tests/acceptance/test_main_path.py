@@ -9,7 +9,7 @@ async def test_a_mention_is_planned_approved_done_and_answered(bot, ada, workspa
     await ada.click(plan, "Approve")
     answer = await answered(ada, mention)
     assert "offline" in answer.words.lower()
-    status = await ada.wait_for(ada.thread(mention), lambda m: m.ts == plan.ts and says("ompleted")(m))
+    status = await ada.wait_for(ada.thread(mention), lambda m: m.ts == plan.ts and says("Done")(m))
     assert any(block["type"] == "plan" for block in status.blocks)
     assert not has_button("Approve")(status)
     assert workspace.refused == []

@@ -10,7 +10,21 @@ TOOLS = ("web_search", "read_file")
 
 # What breaks text forms: bars, escapes, numbers, bullets, field names, odd spaces.
 _TRICKY = st.sampled_from(
-    ["|", "\\", "\\|", "\\\\", "after: 2", "priority: 9", "1. ", "- ", "\t", "\n", "\n\n", "  ", ":"]
+    [
+        "|",
+        "\\",
+        "\\|",
+        "\\\\",
+        "after: 2",
+        "priority: 9",
+        "1. ",
+        "- ",
+        "\t",
+        "\n",
+        "\n\n",
+        "  ",
+        ":",
+    ]
 )
 texts = st.lists(st.text(max_size=8) | _TRICKY, max_size=6).map("".join)
 ids = st.sampled_from(["1", "2", "3", "4", "5", "6", "a", "b", "", "07", "x y"])

@@ -11,11 +11,12 @@ export class ApiError extends Error {
 const TIME_LIMIT_MS = 20_000;
 
 async function request(path, options = {}) {
-  const answer = await fetch(path, { signal: AbortSignal.timeout(TIME_LIMIT_MS), ...options }).catch(
-    () => {
-      throw new ApiError("unreachable", "The local workspace does not answer.");
-    },
-  );
+  const answer = await fetch(path, {
+    signal: AbortSignal.timeout(TIME_LIMIT_MS),
+    ...options,
+  }).catch(() => {
+    throw new ApiError("unreachable", "The local workspace does not answer.");
+  });
   const body = await answer.json().catch(() => ({ ok: false, error: `http_${answer.status}` }));
   if (!body.ok) throw new ApiError(body.error, body.message);
   return body;

@@ -2,7 +2,18 @@
 
 import * as api from "./api.js";
 import { ChannelView } from "./channel.js";
-import { getChannel, getMe, getUser, getWorkspace, loadDirectory, myBotChannel, myChannels, people, putChannel, setMe } from "./directory.js";
+import {
+  getChannel,
+  getMe,
+  getUser,
+  getWorkspace,
+  loadDirectory,
+  myBotChannel,
+  myChannels,
+  people,
+  putChannel,
+  setMe,
+} from "./directory.js";
 import { h } from "./dom.js";
 import { HomeView } from "./home.js";
 import { closeMenu } from "./menu.js";
@@ -10,7 +21,15 @@ import { Modals } from "./modal.js";
 import { Sidebar } from "./sidebar.js";
 import { ThreadView } from "./thread.js";
 import { toast, told } from "./toast.js";
-import { countUnread, forgetCounts, lastRead, markRead, recount, totalUnread, unreadCounts } from "./unread.js";
+import {
+  countUnread,
+  forgetCounts,
+  lastRead,
+  markRead,
+  recount,
+  totalUnread,
+  unreadCounts,
+} from "./unread.js";
 
 const el = (id) => document.getElementById(id);
 
@@ -27,7 +46,10 @@ class App {
     this.thread = new ThreadView(el("thread"), { onclose: () => this.#closeThread() });
     this.modals = new Modals();
     el("scrim").addEventListener("click", () => this.#showSidebar(false));
-    el("sidebar").addEventListener("click", (event) => event.target.closest("a") && this.#showSidebar(false));
+    el("sidebar").addEventListener(
+      "click",
+      (event) => event.target.closest("a") && this.#showSidebar(false),
+    );
     el("app").addEventListener("click", (event) => this.#followPermalink(event));
     document.querySelector(".skip").addEventListener("click", (event) => {
       event.preventDefault();
@@ -66,20 +88,25 @@ class App {
   /** Shows what the address says: #/home, #/channel, #/channel/thread or #/channel/thread/message. */
   async go() {
     closeMenu();
-    const [, first, thread, message] = location.hash.split("/");
+    const [, first, ...rest] = location.hash.split("/");
     if (first === "home") return this.#goHome();
-    const channel = this.#visible(first) ?? firstChannel();
+    const named = this.#visible(first);
+    const [thread, message] = named ? rest : [];
+    const channel = named ?? firstChannel();
     const changed = this.route.channel !== channel.id;
     this.route = { channel: channel.id, thread: thread ?? null, home: false };
     el("main").replaceChildren(this.channel.node);
-    const opening = changed ? this.channel.open(channel, { unreadAfter: lastRead(channel.id) }) : null;
+    const opening = changed
+      ? this.channel.open(channel, { unreadAfter: lastRead(channel.id) })
+      : null;
     if (channel.is_im && changed) told(api.openHome(getMe(), "messages"));
     if (thread) await this.thread.open(channel.id, thread);
     else this.thread.close();
     await opening;
     if (message) this.thread.feed.reveal(message);
     this.#readHere();
-    if (changed && !thread && matchMedia("(hover: hover)").matches) el("composer").focus({ preventScroll: true });
+    if (changed && !thread && matchMedia("(hover: hover)").matches)
+      el("composer").focus({ preventScroll: true });
   }
 
   async #goHome() {
@@ -144,7 +171,8 @@ class App {
   #onMessage(message) {
     const isReply = message.thread_ts && message.thread_ts !== message.ts;
     const here = message.channel === this.route.channel;
-    if (isReply && this.thread.isAbout(message.channel, message.thread_ts)) this.thread.feed.upsert(message);
+    if (isReply && this.thread.isAbout(message.channel, message.thread_ts))
+      this.thread.feed.upsert(message);
     if (message.parent) this.#onChanged(message.parent);
     if (here && (!isReply || message.subtype === "thread_broadcast")) this.channel.upsert(message);
     countUnread(message);
@@ -189,7 +217,9 @@ class App {
 
   async #loadUnread() {
     const me = getMe();
-    const others = [...myChannels(), myBotChannel()].filter((channel) => channel && channel.id !== this.route.channel);
+    const others = [...myChannels(), myBotChannel()].filter(
+      (channel) => channel && channel.id !== this.route.channel,
+    );
     for (const channel of others) {
       const answer = await told(api.messages({ user: me, channel: channel.id, limit: 50 }));
       if (me !== getMe()) return;
@@ -208,7 +238,9 @@ class App {
     if (connected !== null) this.#bot = connected;
     this.channel.showBot(connected);
     this.home.status.className = this.channel.status.className;
-    this.home.status.replaceChildren(...[...this.channel.status.childNodes].map((node) => node.cloneNode(true)));
+    this.home.status.replaceChildren(
+      ...[...this.channel.status.childNodes].map((node) => node.cloneNode(true)),
+    );
   }
 
   #updateSidebar() {
@@ -244,6 +276,11 @@ start().catch((error) => {
   if (!(error instanceof api.ApiError)) throw error;
   toast(error.message);
   el("main").replaceChildren(
-    h("div", { class: "home-empty" }, h("h2", { class: "intro-title" }, "The local workspace does not answer"), h("p", { class: "intro-text" }, "Start it with “make run”, then load this page again.")),
+    h(
+      "div",
+      { class: "home-empty" },
+      h("h2", { class: "intro-title" }, "The local workspace does not answer"),
+      h("p", { class: "intro-text" }, "Start it with “make run”, then load this page again."),
+    ),
   );
 });

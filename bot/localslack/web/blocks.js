@@ -67,11 +67,15 @@ export class BlockList {
     const focus = rememberFocus(this.node);
     const items = new Map();
     for (const [index, block] of blocks.entries()) {
-      const key = block.block_id && !items.has(block.block_id) ? block.block_id : `${block.type}#${index}`;
+      const key =
+        block.block_id && !items.has(block.block_id) ? block.block_id : `${block.type}#${index}`;
       items.set(key, this.#item(this.#items.get(key), block));
     }
     this.#items = items;
-    place(this.node, [...items.values()].map((item) => item.node));
+    place(
+      this.node,
+      [...items.values()].map((item) => item.node),
+    );
     restoreFocus(this.node, focus);
   }
 
@@ -119,16 +123,26 @@ class Container {
     this.list = new BlockList(context);
     const body = h("div", { class: "container-body" }, this.list.node);
     this.node = block.is_collapsible
-      ? h("details", { open: !block.default_collapsed }, h("summary", null, icon("right"), this.#head), body)
+      ? h(
+          "details",
+          { open: !block.default_collapsed },
+          h("summary", null, icon("right"), this.#head),
+          body,
+        )
       : h("section", null, this.#head, body);
     this.update(block);
   }
 
   update(block) {
     const title = block.rich_text_title ? richText(block.rich_text_title) : textObject(block.title);
-    const subtitle = block.subtitle ? h("div", { class: "subtitle" }, textObject(block.subtitle)) : null;
+    const subtitle = block.subtitle
+      ? h("div", { class: "subtitle" }, textObject(block.subtitle))
+      : null;
     this.#head.replaceChildren();
-    append(this.#head, [block.icon ? renderElement(block.icon, "", this.list.context) : null, h("div", null, h("strong", null, title), subtitle)]);
+    append(this.#head, [
+      block.icon ? renderElement(block.icon, "", this.list.context) : null,
+      h("div", null, h("strong", null, title), subtitle),
+    ]);
     this.list.update(block.child_blocks ?? []);
   }
 }
@@ -136,13 +150,21 @@ class Container {
 function renderBlock(block, context) {
   const render = BLOCKS[block.type];
   if (render) return render(block, context);
-  return h("div", { class: "unsupported" }, `The local workspace does not draw “${block.type}” blocks.`);
+  return h(
+    "div",
+    { class: "unsupported" },
+    `The local workspace does not draw “${block.type}” blocks.`,
+  );
 }
 
 function section(block, context) {
   const text = block.text ? h("div", { class: "section-text" }, textObject(block.text)) : null;
   const fields = block.fields?.length
-    ? h("div", { class: "fields" }, block.fields.map((field) => h("div", { class: "field" }, textObject(field))))
+    ? h(
+        "div",
+        { class: "fields" },
+        block.fields.map((field) => h("div", { class: "field" }, textObject(field))),
+      )
     : null;
   const accessory = block.accessory
     ? h("div", { class: "accessory" }, renderElement(block.accessory, id(block), context))
@@ -152,22 +174,39 @@ function section(block, context) {
 
 function contextBlock(block, context) {
   const item = (element) =>
-    element.type === "image" ? renderElement(element, id(block), context) : h("span", null, textObject(element));
+    element.type === "image"
+      ? renderElement(element, id(block), context)
+      : h("span", null, textObject(element));
   return h("div", null, (block.elements ?? []).map(item));
 }
 
 function actions(block, context) {
-  return h("div", null, (block.elements ?? []).map((element) => renderElement(element, id(block), context)));
+  return h(
+    "div",
+    null,
+    (block.elements ?? []).map((element) => renderElement(element, id(block), context)),
+  );
 }
 
 function image(block) {
   const src = imagePath(block);
   const title = block.title ? h("figcaption", null, textObject(block.title)) : null;
   if (src) {
-    const open = h("a", { href: src, target: "_blank", rel: "noopener" }, h("img", { src, alt: block.alt_text ?? "", loading: "lazy" }));
+    const open = h(
+      "a",
+      { href: src, target: "_blank", rel: "noopener" },
+      h("img", { src, alt: block.alt_text ?? "", loading: "lazy" }),
+    );
     return h("figure", null, title, open);
   }
-  return h("figure", null, title, icon("eye"), " ", link(block.image_url ?? "", block.alt_text || block.image_url || "Image"));
+  return h(
+    "figure",
+    null,
+    title,
+    icon("eye"),
+    " ",
+    link(block.image_url ?? "", block.alt_text || block.image_url || "Image"),
+  );
 }
 
 const CELLS = {
@@ -177,21 +216,38 @@ const CELLS = {
 
 function table(block) {
   const [head, ...rows] = block.rows ?? [];
-  const row = (tag) => (cells) => h("tr", null, cells.map((cell, index) => tableCell(tag, cell, block.column_settings?.[index])));
-  return tableFrame(head ? h("thead", null, row("th")(head)) : null, h("tbody", null, rows.map(row("td"))));
+  const row = (tag) => (cells) =>
+    h(
+      "tr",
+      null,
+      cells.map((cell, index) => tableCell(tag, cell, block.column_settings?.[index])),
+    );
+  return tableFrame(
+    head ? h("thead", null, row("th")(head)) : null,
+    h("tbody", null, rows.map(row("td"))),
+  );
 }
 
 function tableCell(tag, cell, settings) {
   const align = settings?.align ?? (cell.type === "raw_number" ? "right" : "left");
   const content = CELLS[cell.type]?.(cell) ?? plain(cell.text ?? "");
-  return h(tag, { class: `align-${align}${settings?.is_wrapped === false ? " nowrap" : ""}` }, content);
+  return h(
+    tag,
+    { class: `align-${align}${settings?.is_wrapped === false ? " nowrap" : ""}` },
+    content,
+  );
 }
 
 const ALERT_ICONS = { warning: "warning", error: "warning", success: "check" };
 
 function alert(block) {
   const level = block.level ?? "default";
-  return h("div", { class: `alert-${level}`, role: "note" }, icon(ALERT_ICONS[level] ?? "info"), h("div", null, textObject(block.text)));
+  return h(
+    "div",
+    { class: `alert-${level}`, role: "note" },
+    icon(ALERT_ICONS[level] ?? "info"),
+    h("div", null, textObject(block.text)),
+  );
 }
 
 function card(block, context) {
@@ -234,7 +290,12 @@ function input(block, context) {
   return h(
     "div",
     null,
-    h("div", { class: "label" }, plain(label), block.optional ? h("span", { class: "optional" }, " (optional)") : null),
+    h(
+      "div",
+      { class: "label" },
+      plain(label),
+      block.optional ? h("span", { class: "optional" }, " (optional)") : null,
+    ),
     field?.node ?? h("span", { class: "unsupported" }, `[${element.type}]`),
     block.hint ? h("div", { class: "hint" }, textObject(block.hint)) : null,
     h("div", { class: "field-error", role: "alert", hidden: true }),
@@ -251,7 +312,12 @@ function carousel(block, context) {
 }
 
 function video(block) {
-  return h("div", null, link(block.video_url ?? block.title_url ?? "", textOf(block.title) || "Video"), h("div", { class: "subtitle" }, textObject(block.description)));
+  return h(
+    "div",
+    null,
+    link(block.video_url ?? block.title_url ?? "", textOf(block.title) || "Video"),
+    h("div", { class: "subtitle" }, textObject(block.description)),
+  );
 }
 
 const BLOCKS = {

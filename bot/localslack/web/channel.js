@@ -14,6 +14,7 @@ const PAGE = 200;
 
 export class ChannelView {
   #more = false;
+  #introKind = null;
   #loading = false;
 
   constructor({ openThread, openMenu: onmenu }) {
@@ -29,7 +30,16 @@ export class ChannelView {
       h(
         "header",
         { class: "pane-head" },
-        h("button", { type: "button", class: "tool menu-button", "aria-label": "Open the sidebar", onclick: onmenu }, icon("menu")),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "tool menu-button",
+            "aria-label": "Open the sidebar",
+            onclick: onmenu,
+          },
+          icon("menu"),
+        ),
         this.title,
         this.status,
       ),
@@ -45,7 +55,12 @@ export class ChannelView {
     this.channel = channel;
     const name = channelName(channel.id);
     this.title.replaceChildren(
-      h("h2", null, channel.is_im ? avatar(botId(), "small") : icon(channel.is_private ? "lock" : "hash"), name),
+      h(
+        "h2",
+        null,
+        channel.is_im ? avatar(botId(), "small") : icon(channel.is_private ? "lock" : "hash"),
+        name,
+      ),
       h("p", null, subtitle(channel)),
     );
     this.tabs.hidden = !channel.is_im;
@@ -53,8 +68,13 @@ export class ChannelView {
       h("a", { class: "tab", href: "#/home" }, "Home"),
       h("a", { class: "tab", href: `#/${channel.id}`, "aria-current": "page" }, "Messages"),
     );
-    this.composer.moveTo(channel.id, undefined, channel.is_im ? `Message ${name}` : `Message #${name}`);
+    this.composer.moveTo(
+      channel.id,
+      undefined,
+      channel.is_im ? `Message ${name}` : `Message #${name}`,
+    );
     this.feed.intro.replaceChildren();
+    this.#introKind = null;
     this.feed.show([]);
     const answer = await this.#fetch({});
     if (!answer || this.channel !== channel) return;
@@ -87,7 +107,10 @@ export class ChannelView {
     const [kind, label] = botState(connected);
     this.status.className = `pill pill-${kind}`;
     this.status.title = "Without an API key the offline model answers: its answers are made up.";
-    this.status.replaceChildren(h("span", { class: "pill-dot", "aria-hidden": "true" }), h("span", { class: "pill-text" }, label));
+    this.status.replaceChildren(
+      h("span", { class: "pill-dot", "aria-hidden": "true" }),
+      h("span", { class: "pill-text" }, label),
+    );
     showBanner(this.banner, connected);
   }
 
@@ -110,8 +133,8 @@ export class ChannelView {
   #updateIntro() {
     const empty = this.feed.size === 0;
     const kind = this.#more ? "more" : empty ? "empty" : "start";
-    if (this.introKind === `${kind}${this.channel.id}${getMe()}`) return;
-    this.introKind = `${kind}${this.channel.id}${getMe()}`;
+    if (this.#introKind === kind) return;
+    this.#introKind = kind;
     this.feed.intro.replaceChildren(...(this.#more ? [] : this.#intro(empty)));
     this.feed.node.classList.toggle("feed-empty", empty);
   }
@@ -119,7 +142,9 @@ export class ChannelView {
   #intro(empty) {
     const direct = this.channel.is_im;
     const name = channelName(this.channel.id);
-    const where = direct ? `This is your conversation with ${name}` : `This is the beginning of #${name}`;
+    const where = direct
+      ? `This is your conversation with ${name}`
+      : `This is the beginning of #${name}`;
     if (!empty) return [h("h3", { class: "intro-title" }, where)];
     const how = direct
       ? "Write a task. It becomes a plan; once you approve it, workers carry it out, and the answer comes into the thread."
@@ -159,5 +184,11 @@ export function showBanner(node, connected) {
     localStorage.setItem("offline-note", "closed");
     node.hidden = true;
   };
-  node.append(h("button", { type: "button", class: "tool", "aria-label": "Close this note", onclick: close }, icon("close")));
+  node.append(
+    h(
+      "button",
+      { type: "button", class: "tool", "aria-label": "Close this note", onclick: close },
+      icon("close"),
+    ),
+  );
 }

@@ -27,5 +27,9 @@ export function emojiChip(name) {
 
 export function dateChip(seconds, format, address, fallback) {
   const text = slackDate(seconds, format, fallback);
-  return h("time", { title: slackDate(seconds, "{date_long} at {time_secs}", fallback) }, address ? link(address, text) : text);
+  return h(
+    "time",
+    { title: slackDate(seconds, "{date_long} at {time_secs}", fallback) },
+    address ? link(address, text) : text,
+  );
 }

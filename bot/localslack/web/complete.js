@@ -11,11 +11,23 @@ const handle = (user) => (user.is_bot ? user.name : displayName(user));
 
 function mentions(word) {
   const wanted = word.toLowerCase();
-  const fits = (user) => [user.name, displayName(user)].some((name) => name.toLowerCase().split(/\s+/).some((part) => part.startsWith(wanted)) || name.toLowerCase().startsWith(wanted));
+  const fits = (user) =>
+    [user.name, displayName(user)].some(
+      (name) =>
+        name
+          .toLowerCase()
+          .split(/\s+/)
+          .some((part) => part.startsWith(wanted)) || name.toLowerCase().startsWith(wanted),
+    );
   return everyone()
     .filter(fits)
     .sort((a, b) => Number(b.is_bot) - Number(a.is_bot))
-    .map((user) => ({ insert: `@${handle(user)} `, label: handle(user), hint: user.is_bot ? "app" : user.name, mark: avatar(user.id, "small") }));
+    .map((user) => ({
+      insert: `@${handle(user)} `,
+      label: handle(user),
+      hint: user.is_bot ? "app" : user.name,
+      mark: avatar(user.id, "small"),
+    }));
 }
 
 function commands(word) {
@@ -46,7 +58,12 @@ export class Completion {
 
   constructor(box, holder) {
     this.box = box;
-    this.list = h("ul", { class: "completion", role: "listbox", id: `completion-${crypto.randomUUID()}`, hidden: true });
+    this.list = h("ul", {
+      class: "completion",
+      role: "listbox",
+      id: `completion-${crypto.randomUUID()}`,
+      hidden: true,
+    });
     holder.append(this.list);
     box.setAttribute("aria-controls", this.list.id);
     box.setAttribute("aria-autocomplete", "list");
@@ -91,13 +108,20 @@ export class Completion {
       this.#accept(index);
     };
     const props = { role: "option", id: `${this.list.id}-${index}`, onpointerdown: accept };
-    return h("li", props, mark, h("span", { class: "completion-label" }, label), hint ? h("span", { class: "completion-hint" }, hint) : null);
+    return h(
+      "li",
+      props,
+      mark,
+      h("span", { class: "completion-label" }, label),
+      hint ? h("span", { class: "completion-hint" }, hint) : null,
+    );
   }
 
   #choose(index) {
     const options = [...this.list.children];
     this.#chosen = (index + options.length) % options.length;
-    for (const [at, option] of options.entries()) option.setAttribute("aria-selected", String(at === this.#chosen));
+    for (const [at, option] of options.entries())
+      option.setAttribute("aria-selected", String(at === this.#chosen));
     options[this.#chosen].scrollIntoView({ block: "nearest" });
     this.box.setAttribute("aria-activedescendant", options[this.#chosen].id);
   }

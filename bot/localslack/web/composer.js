@@ -17,11 +17,35 @@ export class Composer {
   /** `id` names the box; `onposted()` is called when a message or command was taken. */
   constructor({ id, onposted }) {
     this.onposted = onposted;
-    this.box = h("textarea", { id, class: "composer-box", rows: 1, oninput: () => this.#grow(), onkeydown: (event) => this.#key(event), onpaste: (event) => this.#paste(event) });
+    this.box = h("textarea", {
+      id,
+      class: "composer-box",
+      rows: 1,
+      oninput: () => this.#grow(),
+      onkeydown: (event) => this.#key(event),
+      onpaste: (event) => this.#paste(event),
+    });
     this.chips = h("ul", { class: "chips", hidden: true });
     this.problem = h("p", { class: "composer-problem", role: "alert", hidden: true });
-    this.picker = h("input", { type: "file", multiple: true, hidden: true, "aria-label": "Files to attach", onchange: () => this.#pick() });
-    this.sendButton = h("button", { type: "button", class: "composer-send", "aria-label": "Send", title: "Send (Enter)", disabled: true, onclick: () => this.send() }, icon("send"));
+    this.picker = h("input", {
+      type: "file",
+      multiple: true,
+      hidden: true,
+      "aria-label": "Files to attach",
+      onchange: () => this.#pick(),
+    });
+    this.sendButton = h(
+      "button",
+      {
+        type: "button",
+        class: "composer-send",
+        "aria-label": "Send",
+        title: "Send (Enter)",
+        disabled: true,
+        onclick: () => this.send(),
+      },
+      icon("send"),
+    );
     this.frame = h("div", { class: "composer-frame" }, this.box, this.chips, this.#tools());
     this.node = h("div", { class: "composer" }, this.problem, this.frame);
     this.completion = new Completion(this.box, this.frame);
@@ -77,7 +101,10 @@ export class Composer {
       return api.postMessage({ ...where, text, files: this.#files.map((file) => file.id) });
     }
     if (!getWorkspace().commands.some((known) => known.command === command[1])) {
-      throw new api.ApiError("unknown_command", `${command[1]} is not a command here. Type / to see those there are.`);
+      throw new api.ApiError(
+        "unknown_command",
+        `${command[1]} is not a command here. Type / to see those there are.`,
+      );
     }
     return api.command({ ...where, command: command[1], text: command[2] ?? "" });
   }
@@ -88,7 +115,11 @@ export class Composer {
 
   #tools() {
     const tool = (label, name, onclick) =>
-      h("button", { type: "button", class: "tool", "aria-label": label, title: label, onclick }, icon(name));
+      h(
+        "button",
+        { type: "button", class: "tool", "aria-label": label, title: label, onclick },
+        icon(name),
+      );
     const more = tool("Shortcuts", "bolt", () => openMenu(more, this.#shortcuts()));
     more.hidden = !globalShortcuts().length;
     return h(
@@ -99,7 +130,14 @@ export class Composer {
       tool("Mention someone", "at", () => this.#type("@")),
       tool("Slash command", "slash", () => this.#type("/")),
       more,
-      h("span", { class: "composer-hint" }, h("kbd", null, "Enter"), " sends · ", h("kbd", null, "Shift + Enter"), " new line"),
+      h(
+        "span",
+        { class: "composer-hint" },
+        h("kbd", null, "Enter"),
+        " sends · ",
+        h("kbd", null, "Shift + Enter"),
+        " new line",
+      ),
       this.sendButton,
     );
   }
@@ -114,8 +152,10 @@ export class Composer {
 
   #type(sign) {
     const { value, selectionStart } = this.box;
-    const gap = sign === "@" && selectionStart > 0 && !/\s/.test(value[selectionStart - 1]) ? " " : "";
-    if (sign === "/" && value) return toast("A command starts its message: empty the box first.", "info");
+    const gap =
+      sign === "@" && selectionStart > 0 && !/\s/.test(value[selectionStart - 1]) ? " " : "";
+    if (sign === "/" && value)
+      return toast("A command starts its message: empty the box first.", "info");
     this.box.setRangeText(gap + sign, selectionStart, this.box.selectionEnd, "end");
     this.box.focus();
     this.box.dispatchEvent(new Event("input", { bubbles: true }));
@@ -154,7 +194,16 @@ export class Composer {
       { class: "chip" },
       icon("file"),
       h("span", null, file.name),
-      h("button", { type: "button", class: "chip-remove", "aria-label": `Remove ${file.name}`, onclick: remove }, icon("close")),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "chip-remove",
+          "aria-label": `Remove ${file.name}`,
+          onclick: remove,
+        },
+        icon("close"),
+      ),
     );
   }
 
@@ -170,7 +219,8 @@ export class Composer {
   }
 }
 
-const globalShortcuts = () => getWorkspace().shortcuts.filter((shortcut) => shortcut.type === "global");
+const globalShortcuts = () =>
+  getWorkspace().shortcuts.filter((shortcut) => shortcut.type === "global");
 
 /** Lets files be dropped anywhere on `area`. */
 export function acceptDrops(area, composer) {

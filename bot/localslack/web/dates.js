@@ -11,6 +11,8 @@ const dayFormat = new Intl.DateTimeFormat("en", {
 
 export const toDate = (ts) => new Date(Number.parseFloat(ts) * 1000);
 export const clock = (ts) => clockFormat.format(toDate(ts));
+/** Hours and minutes alone, for where there is little room. */
+export const shortClock = (ts) => clock(ts).replace(/\s?[AP]M$/i, "");
 export const fullTime = (ts) => fullFormat.format(toDate(ts));
 export const dayKey = (ts) => toDate(ts).toDateString();
 
@@ -51,7 +53,9 @@ const LONG = part({ dateStyle: "full" });
 const TOKENS = {
   date: DATE,
   date_num: (date) =>
-    [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((n) => `${n}`.padStart(2, "0")).join("-"),
+    [date.getFullYear(), date.getMonth() + 1, date.getDate()]
+      .map((n) => `${n}`.padStart(2, "0"))
+      .join("-"),
   date_slash: part({ year: "numeric", month: "2-digit", day: "2-digit" }),
   date_short: SHORT,
   date_long: LONG,

@@ -27,8 +27,16 @@ export function askConfirm(confirm) {
       h(
         "div",
         { class: "dialog-actions" },
-        h("button", { type: "button", class: "button", onclick: () => close(false) }, textOf(confirm.deny) || "Cancel"),
-        h("button", { type: "button", class: `button ${style}`, autofocus: true, onclick: () => close(true) }, textOf(confirm.confirm) || "Yes"),
+        h(
+          "button",
+          { type: "button", class: "button", onclick: () => close(false) },
+          textOf(confirm.deny) || "Cancel",
+        ),
+        h(
+          "button",
+          { type: "button", class: `button ${style}`, autofocus: true, onclick: () => close(true) },
+          textOf(confirm.confirm) || "Yes",
+        ),
       ),
     );
     document.body.append(dialog);

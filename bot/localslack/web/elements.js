@@ -70,7 +70,8 @@ async function click(control, element, blockId, context, value) {
   await busily(control, () => context.act(blockId, element, value));
 }
 
-const buttonClass = (style) => `button${style === "primary" || style === "danger" ? ` ${style}` : ""}`;
+const buttonClass = (style) =>
+  `button${style === "primary" || style === "danger" ? ` ${style}` : ""}`;
 
 function button(element, blockId, context) {
   const props = {
@@ -80,7 +81,12 @@ function button(element, blockId, context) {
     onclick: (event) => click(event.currentTarget, element, blockId, context),
   };
   const href = safeHref(element.url);
-  if (href) return h("a", { ...props, href, target: "_blank", rel: "noopener noreferrer" }, plain(textOf(element.text)));
+  if (href)
+    return h(
+      "a",
+      { ...props, href, target: "_blank", rel: "noopener noreferrer" },
+      plain(textOf(element.text)),
+    );
   return h("button", { type: "button", ...props }, plain(textOf(element.text)));
 }
 
@@ -125,7 +131,8 @@ function feedback(element, blockId, context) {
         title: textOf(side.text),
         "data-focus": `${focusName(blockId, element)}/${name}`,
         onclick: (event) => {
-          for (const other of buttons) other.setAttribute("aria-pressed", String(other === event.currentTarget));
+          for (const other of buttons)
+            other.setAttribute("aria-pressed", String(other === event.currentTarget));
           return click(event.currentTarget, element, blockId, context, side.value);
         },
       },
@@ -153,7 +160,8 @@ function iconButton(element, blockId, context) {
 
 /** The path of an image that this server has, or null: images elsewhere are not fetched. */
 export function imagePath(element) {
-  const id = element.slack_file?.id ?? /\b(F[A-Z0-9]{6,})\b/.exec(element.slack_file?.url ?? "")?.[1];
+  const id =
+    element.slack_file?.id ?? /\b(F[A-Z0-9]{6,})\b/.exec(element.slack_file?.url ?? "")?.[1];
   if (id) return `/local/files/${id}`;
   return localPath(element.image_url);
 }

@@ -28,7 +28,12 @@ export class Feed {
     this.intro = h("div", { class: "feed-intro" });
     this.inner = h("div", { class: "feed-inner" }, this.intro, this.list);
     this.scroller = h("div", { class: "feed", role: "log", "aria-label": label }, this.inner);
-    this.jump = h("button", { type: "button", class: "jump", hidden: true, onclick: () => this.toEnd() }, icon("arrow"), "Latest");
+    this.jump = h(
+      "button",
+      { type: "button", class: "jump", hidden: true, onclick: () => this.toEnd() },
+      icon("arrow"),
+      "Latest",
+    );
     this.node = h("div", { class: "feed-frame" }, this.scroller, this.jump);
     this.#listen();
   }
@@ -120,7 +125,9 @@ export class Feed {
     this.#setPinned(false);
     row.node.scrollIntoView({ block: "center" });
     row.node.classList.add("flash");
-    row.node.addEventListener("animationend", () => row.node.classList.remove("flash"), { once: true });
+    row.node.addEventListener("animationend", () => row.node.classList.remove("flash"), {
+      once: true,
+    });
   }
 
   #scrollDown() {
@@ -145,7 +152,8 @@ export class Feed {
     const { message } = row;
     const newDay = !before || dayKey(before.ts) !== dayKey(message.ts);
     const unread = this.#isFirstUnread(before, message);
-    const follows = Boolean(before) && goesOn(before, message) && !(this.room.isThread && index === 1);
+    const follows =
+      Boolean(before) && goesOn(before, message) && !(this.room.isThread && index === 1);
     row.decorate({ newDay, unread, follows });
   }
 

@@ -23,7 +23,16 @@ export class HomeView {
       h(
         "header",
         { class: "pane-head" },
-        h("button", { type: "button", class: "tool menu-button", "aria-label": "Open the sidebar", onclick: onmenu }, icon("menu")),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "tool menu-button",
+            "aria-label": "Open the sidebar",
+            onclick: onmenu,
+          },
+          icon("menu"),
+        ),
         this.title,
         this.status,
       ),
@@ -33,7 +42,10 @@ export class HomeView {
   }
 
   async open() {
-    this.title.replaceChildren(h("h2", null, avatar(botId(), "small"), botName()), h("p", null, "App · Home"));
+    this.title.replaceChildren(
+      h("h2", null, avatar(botId(), "small"), botName()),
+      h("p", null, "App · Home"),
+    );
     const direct = myBotChannel();
     this.tabs.replaceChildren(
       h("a", { class: "tab", href: "#/home", "aria-current": "page" }, "Home"),
@@ -84,6 +96,10 @@ function emptyHome() {
     { class: "home-empty" },
     h("img", { src: "/static/icon.svg", alt: "" }),
     h("h3", { class: "intro-title" }, "Nothing here yet"),
-    h("p", { class: "intro-text" }, "The bot fills this page with what waits for you, what runs, and recent runs. It does so when it is connected."),
+    h(
+      "p",
+      { class: "intro-text" },
+      "The bot fills this page with what waits for you, what runs, and recent runs. It does so when it is connected.",
+    ),
   );
 }

@@ -2,7 +2,14 @@
 // for one thing and [] for several.
 
 import { upload } from "./api.js";
-import { channelName, displayName, everyone, getMe, myBotChannel, myChannels } from "./directory.js";
+import {
+  channelName,
+  displayName,
+  everyone,
+  getMe,
+  myBotChannel,
+  myChannels,
+} from "./directory.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { textObject, textOf } from "./mrkdwn.js";
@@ -51,7 +58,12 @@ function textInput(element, { name, label, onchange, onenter }) {
   const counter = h("span", { class: "counter", hidden: true });
   control.value = element.initial_value ?? "";
   control.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.isComposing || (multiline && !event.ctrlKey && !event.metaKey)) return;
+    if (
+      event.key !== "Enter" ||
+      event.isComposing ||
+      (multiline && !event.ctrlKey && !event.metaKey)
+    )
+      return;
     event.preventDefault();
     onenter?.();
   });
@@ -74,20 +86,37 @@ function textInput(element, { name, label, onchange, onenter }) {
 
 function dateInput(element, { name, label, onchange }) {
   const [type, initial] = DATE_KINDS[element.type];
-  const control = h("input", { type, class: "input input-short", "aria-label": label, "data-focus": name, onchange });
+  const control = h("input", {
+    type,
+    class: "input input-short",
+    "aria-label": label,
+    "data-focus": name,
+    onchange,
+  });
   control.value = element[initial] ?? "";
-  return { node: control, get: () => control.value || null, set: (value) => (control.value = value ?? "") };
+  return {
+    node: control,
+    get: () => control.value || null,
+    set: (value) => (control.value = value ?? ""),
+  };
 }
 
 function dateTimeInput(element, { name, label, onchange }) {
-  const control = h("input", { type: "datetime-local", class: "input input-short", "aria-label": label, "data-focus": name, onchange });
+  const control = h("input", {
+    type: "datetime-local",
+    class: "input input-short",
+    "aria-label": label,
+    "data-focus": name,
+    onchange,
+  });
   const local = (seconds) => {
     const date = new Date(seconds * 1000);
     return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
   };
   const set = (seconds) => (control.value = seconds ? local(Number(seconds)) : "");
   set(element.initial_date_time);
-  const get = () => (control.value ? String(Math.floor(new Date(control.value).getTime() / 1000)) : null);
+  const get = () =>
+    control.value ? String(Math.floor(new Date(control.value).getTime() / 1000)) : null;
   return { node: control, get, set };
 }
 
@@ -109,11 +138,20 @@ function choices(element, { name, label, onchange }) {
     return box;
   });
   const rows = (element.options ?? []).map((option, index) =>
-    h("label", { class: "choice" }, boxes[index], h("span", null, textObject(option.text), optionHint(option))),
+    h(
+      "label",
+      { class: "choice" },
+      boxes[index],
+      h("span", null, textObject(option.text), optionHint(option)),
+    ),
   );
   const chosen = () => boxes.filter((box) => box.checked).map((box) => box.value);
   return {
-    node: h("div", { class: "choices", role: single ? "radiogroup" : "group", "aria-label": label }, rows),
+    node: h(
+      "div",
+      { class: "choices", role: single ? "radiogroup" : "group", "aria-label": label },
+      rows,
+    ),
     get: () => (single ? (chosen()[0] ?? null) : chosen()),
     set: (value) => {
       const values = [value].flat();
@@ -127,7 +165,10 @@ const optionHint = (option) =>
 
 // What a select offers: a list of [group label or "", [[value, label], …]].
 
-const pair = (option) => [option.value, [textOf(option.text), textOf(option.description)].filter(Boolean).join(": ")];
+const pair = (option) => [
+  option.value,
+  [textOf(option.text), textOf(option.description)].filter(Boolean).join(": "),
+];
 const userPairs = () => everyone().map((user) => [user.id, displayName(user)]);
 const channelPairs = () => myChannels().map((channel) => [channel.id, `#${channel.name}`]);
 
@@ -144,7 +185,8 @@ function offers(element) {
   if (element.option_groups) {
     return element.option_groups.map((group) => [textOf(group.label), group.options.map(pair)]);
   }
-  const options = element.options ?? [element.initial_option, element.initial_options].flat().filter(Boolean);
+  const options =
+    element.options ?? [element.initial_option, element.initial_options].flat().filter(Boolean);
   return [["", options.map(pair)]];
 }
 
@@ -194,8 +236,13 @@ function multiSelect(element, { name, label, onchange }) {
   );
   const chips = h("ul", { class: "chips" });
   const show = () => {
-    chips.replaceChildren(...chosen.map((value) => chip(labels.get(value) ?? value, () => change(chosen.filter((other) => other !== value)))));
-    for (const option of control.options) option.disabled = Boolean(option.value) && chosen.includes(option.value);
+    chips.replaceChildren(
+      ...chosen.map((value) =>
+        chip(labels.get(value) ?? value, () => change(chosen.filter((other) => other !== value))),
+      ),
+    );
+    for (const option of control.options)
+      option.disabled = Boolean(option.value) && chosen.includes(option.value);
     control.disabled = chosen.length >= most;
     control.value = "";
   };
@@ -221,7 +268,11 @@ function chip(label, remove) {
     "li",
     { class: "chip" },
     h("span", null, label),
-    h("button", { type: "button", class: "chip-remove", "aria-label": `Remove ${label}`, onclick: remove }, icon("close")),
+    h(
+      "button",
+      { type: "button", class: "chip-remove", "aria-label": `Remove ${label}`, onclick: remove },
+      icon("close"),
+    ),
   );
 }
 
@@ -238,7 +289,11 @@ function fileInput(element, { name, label, onchange }) {
   });
   const change = (next) => {
     files = next;
-    list.replaceChildren(...files.map((file) => chip(file.name, () => change(files.filter((other) => other !== file)))));
+    list.replaceChildren(
+      ...files.map((file) =>
+        chip(file.name, () => change(files.filter((other) => other !== file))),
+      ),
+    );
     onchange();
   };
   control.addEventListener("change", async () => {
@@ -246,5 +301,9 @@ function fileInput(element, { name, label, onchange }) {
     control.value = "";
     change([...files, ...sent.filter(Boolean)].slice(0, element.max_files ?? 10));
   });
-  return { node: h("div", { class: "input-files" }, list, control), get: () => files.map((file) => file.id), set: () => {} };
+  return {
+    node: h("div", { class: "input-files" }, list, control),
+    get: () => files.map((file) => file.id),
+    set: () => {},
+  };
 }

@@ -120,7 +120,10 @@ function itemEnd(lines, at, match) {
       const after = skipBlank(lines, end);
       if (after >= lines.length || indentOf(lines[after]) < content) return end;
       end = after;
-    } else if (indentOf(lines[end]) < content && (startsBlock(lines, end) || isBlank(lines[end - 1]))) {
+    } else if (
+      indentOf(lines[end]) < content &&
+      (startsBlock(lines, end) || isBlank(lines[end - 1]))
+    ) {
       return end;
     }
     end += 1;
@@ -146,7 +149,13 @@ function itemBody(lines, { loose, depth }) {
   const task = TASK.exec(lines[0]);
   const source = task ? [lines[0].slice(task[0].length), ...lines.slice(1)] : lines;
   const body = blocks(source, depth + 1);
-  const box = task ? h("span", { class: "task-box", role: "img", "aria-label": task[1] === " " ? "to do" : "done" }, task[1] === " " ? "☐ " : "☑ ") : null;
+  const box = task
+    ? h(
+        "span",
+        { class: "task-box", role: "img", "aria-label": task[1] === " " ? "to do" : "done" },
+        task[1] === " " ? "☐ " : "☑ ",
+      )
+    : null;
   if (loose || body[0]?.tagName !== "P") return [box, body];
   return [box, [...body[0].childNodes], body.slice(1)];
 }
@@ -160,7 +169,11 @@ function table(lines, at) {
   while (end < lines.length && lines[end].includes("|") && !isBlank(lines[end])) end += 1;
   const align = rules.map(alignment);
   const row = (tag) => (line) =>
-    h("tr", null, head.map((_, index) => cell(tag, cells(line)[index] ?? "", align[index])));
+    h(
+      "tr",
+      null,
+      head.map((_, index) => cell(tag, cells(line)[index] ?? "", align[index])),
+    );
   const body = lines.slice(at + 2, end).map(row("td"));
   return [tableFrame(h("thead", null, row("th")(lines[at])), h("tbody", null, body)), end];
 }
@@ -172,7 +185,10 @@ export function tableFrame(...parts) {
 }
 
 function cells(line) {
-  const text = line.trim().replace(/^\|/, "").replace(/(?<!\\)\|$/, "");
+  const text = line
+    .trim()
+    .replace(/^\|/, "")
+    .replace(/(?<!\\)\|$/, "");
   return text.split(/(?<!\\)\|/).map((part) => part.trim().replaceAll("\\|", "|"));
 }
 
@@ -191,7 +207,10 @@ function paragraph(lines, at) {
     const under = SETEXT.exec(lines[end]);
     if (under) {
       const level = under[1].startsWith("=") ? 1 : 2;
-      return [h(`h${level + 2}`, { class: `md-h${level}` }, inlineLines(lines.slice(at, end))), end + 1];
+      return [
+        h(`h${level + 2}`, { class: `md-h${level}` }, inlineLines(lines.slice(at, end))),
+        end + 1,
+      ];
     }
     end += 1;
   }
@@ -203,23 +222,44 @@ function interrupts(lines, at) {
   return startsBlock(lines, at) || Boolean(table(lines, at));
 }
 
-const inlineLines = (lines) => inline(lines.map((line) => line.trimStart()).join("\n").trimEnd());
+const inlineLines = (lines) =>
+  inline(
+    lines
+      .map((line) => line.trimStart())
+      .join("\n")
+      .trimEnd(),
+  );
 
 // Tried in this order at each place where one of their first characters stands.
 const SPANS = [
   [/\\([!-/:-@[-`{-~])/y, (m) => m[1]],
-  [/(`+)(?!`)([^]*?[^`])\1(?!`)/y, (m) => h("code", null, m[2].replace(/^ (.+) $/, "$1").replaceAll("\n", " "))],
-  [/!?\[((?:\\.|[^[\]\\]|\[[^[\]]*\])*)\]\(\s*<?([^\s()<>]*(?:\([^\s()<>]*\)[^\s()<>]*)*)>?(?:\s+["'][^\n]*?["'])?\s*\)/y, (m, depth) => link(m[2], inline(m[1] || m[2], depth + 1))],
+  [
+    /(`+)(?!`)([^]*?[^`])\1(?!`)/y,
+    (m) => h("code", null, m[2].replace(/^ (.+) $/, "$1").replaceAll("\n", " ")),
+  ],
+  [
+    /!?\[((?:\\.|[^[\]\\]|\[[^[\]]*\])*)\]\(\s*<?([^\s()<>]*(?:\([^\s()<>]*\)[^\s()<>]*)*)>?(?:\s+["'][^\n]*?["'])?\s*\)/y,
+    (m, depth) => link(m[2], inline(m[1] || m[2], depth + 1)),
+  ],
   [/<((?:https?:\/\/|mailto:)[^\s<>]+)>/y, (m) => link(m[1], m[1])],
   [/<@([UW][A-Z0-9]+)(?:\|[^<>\n]*)?>/y, (m) => userChip(m[1])],
   [/<#(C[A-Z0-9]+)(?:\|[^<>\n]*)?>/y, (m) => channelChip(m[1])],
   [/<!(here|channel|everyone)>/y, (m) => broadcastChip(m[1])],
-  [/&(amp|lt|gt|quot|#39|nbsp);/y, (m) => ({ amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'", nbsp: "\u00a0" })[m[1]]],
+  [
+    /&(amp|lt|gt|quot|#39|nbsp);/y,
+    (m) => ({ amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'", nbsp: "\u00a0" })[m[1]],
+  ],
   [/\*\*(?=\S)([^]*?\S)\*\*(?!\*)/y, (m, depth) => h("strong", null, inline(m[1], depth + 1))],
   [/(?<!\w)__(?=\S)([^]*?\S)__(?!\w)/y, (m, depth) => h("strong", null, inline(m[1], depth + 1))],
   [/~~(?=\S)([^]*?\S)~~/y, (m, depth) => h("s", null, inline(m[1], depth + 1))],
-  [/\*(?=\S)((?:\*\*|[^*])*?[^\s*])\*(?!\*)/y, (m, depth) => h("em", null, inline(m[1], depth + 1))],
-  [/(?<!\w)_(?=\S)((?:__|[^_])*?[^\s_])_(?!\w)/y, (m, depth) => h("em", null, inline(m[1], depth + 1))],
+  [
+    /\*(?=\S)((?:\*\*|[^*])*?[^\s*])\*(?!\*)/y,
+    (m, depth) => h("em", null, inline(m[1], depth + 1)),
+  ],
+  [
+    /(?<!\w)_(?=\S)((?:__|[^_])*?[^\s_])_(?!\w)/y,
+    (m, depth) => h("em", null, inline(m[1], depth + 1)),
+  ],
   [/:([a-z0-9_+-]{1,60}):/y, (m) => emojiChip(m[1])],
   [/\bhttps?:\/\/[^\s<>*`|]*[^\s<>*`|.,;:!?'")\]]/y, (m) => link(m[0], m[0])],
   [/(?: {2,}|\\)?\n/y, () => h("br")],

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { avatar, isFromBot } from "./avatar.js";
 import { BlockContext, BlockList } from "./blocks.js";
-import { ago, clock, dayLabel, fullTime } from "./dates.js";
+import { ago, clock, dayLabel, fullTime, shortClock } from "./dates.js";
 import { botId, getMe, getUser, userName } from "./directory.js";
 import { h } from "./dom.js";
 import { emojiText } from "./emoji.js";
@@ -37,13 +37,19 @@ export class MessageRow {
     this.node.classList.toggle("ephemeral", Boolean(message.is_ephemeral));
     this.node.classList.toggle("tombstone", message.subtype === "tombstone");
     const authorId = isFromBot(message) ? botId() : message.user;
-    this.#slot("avatar", authorId, () => this.gutter.replaceChildren(avatar(authorId), gutterTime(message.ts)));
+    this.#slot("avatar", authorId, () =>
+      this.gutter.replaceChildren(avatar(authorId), gutterTime(message.ts)),
+    );
     this.#part("note", message.is_ephemeral, () => this.#ephemeralNote());
     this.#part("head", [authorId, message.username], () => head(message, authorId));
     this.#updateContent(message);
     this.#part("files", message.files, () => files(message.files ?? []));
     this.#part("reactions", [message.reactions, getMe()], () => this.#reactions());
-    this.#part("thread", this.room.isThread ? null : [message.reply_count, message.latest_reply], () => this.#thread());
+    this.#part(
+      "thread",
+      this.room.isThread ? null : [message.reply_count, message.latest_reply],
+      () => this.#thread(),
+    );
   }
 
   /** What depends on the row before: a day divider, the unread line, or the same author going on. */
@@ -104,7 +110,11 @@ export class MessageRow {
 
   #ephemeralNote() {
     if (!this.message.is_ephemeral) return null;
-    const dismiss = h("button", { type: "button", class: "linklike", onclick: () => this.#dismiss() }, "Dismiss");
+    const dismiss = h(
+      "button",
+      { type: "button", class: "linklike", onclick: () => this.#dismiss() },
+      "Dismiss",
+    );
     return h("div", { class: "row-note" }, icon("eye"), "Only visible to you · ", dismiss);
   }
 
@@ -120,8 +130,19 @@ export class MessageRow {
       const mine = reaction.users.includes(getMe());
       const who = reaction.users.map(userName).join(", ");
       const react = () => told(api.react({ user: getMe(), channel, ts, name: reaction.name }));
-      const props = { type: "button", class: "reaction", "aria-pressed": String(mine), title: `${who} reacted with :${reaction.name}:`, onclick: react };
-      return h("button", props, h("span", { class: "emoji" }, emojiText(reaction.name)), String(reaction.count));
+      const props = {
+        type: "button",
+        class: "reaction",
+        "aria-pressed": String(mine),
+        title: `${who} reacted with :${reaction.name}:`,
+        onclick: react,
+      };
+      return h(
+        "button",
+        props,
+        h("span", { class: "emoji" }, emojiText(reaction.name)),
+        String(reaction.count),
+      );
     };
     return h("div", { class: "reactions" }, reactions.map(chip));
   }
@@ -132,7 +153,11 @@ export class MessageRow {
     return h(
       "button",
       { type: "button", class: "thread-row", onclick: () => this.room.openThread(ts) },
-      h("span", { class: "thread-faces" }, users.slice(0, 4).map((user) => avatar(user, "small"))),
+      h(
+        "span",
+        { class: "thread-faces" },
+        users.slice(0, 4).map((user) => avatar(user, "small")),
+      ),
       h("span", { class: "thread-count" }, `${count} ${count === 1 ? "reply" : "replies"}`),
       latest ? h("span", { class: "thread-last" }, `Last reply ${ago(latest)}`) : null,
     );
@@ -171,7 +196,7 @@ export class MessageRow {
   }
 }
 
-const gutterTime = (ts) => h("time", { class: "gutter-time", title: fullTime(ts) }, clock(ts));
+const gutterTime = (ts) => h("time", { class: "gutter-time", title: fullTime(ts) }, shortClock(ts));
 
 function head(message, authorId) {
   const name = message.username || userName(authorId);
@@ -180,21 +205,30 @@ function head(message, authorId) {
     { class: "row-head" },
     h("span", { class: "author" }, name),
     isFromBot(message) ? h("span", { class: "badge" }, "APP") : null,
-    getUser(authorId)?.is_admin ? h("span", { class: "badge badge-quiet", title: "Workspace admin" }, "ADMIN") : null,
+    getUser(authorId)?.is_admin
+      ? h("span", { class: "badge badge-quiet", title: "Workspace admin" }, "ADMIN")
+      : null,
     h("time", { class: "row-time", title: fullTime(message.ts) }, clock(message.ts)),
   );
 }
 
 function textContent(message) {
   if (!message.text && message.files?.length) return null;
-  const edited = message.edited ? h("span", { class: "edited", title: fullTime(message.edited.ts) }, " (edited)") : null;
+  const edited = message.edited
+    ? h("span", { class: "edited", title: fullTime(message.edited.ts) }, " (edited)")
+    : null;
   return h("div", { class: "row-content row-text" }, mrkdwn(message.text ?? ""), edited);
 }
 
 function divider(ts, { newDay, unread }) {
   const label = newDay ? h("span", { class: "day" }, dayLabel(ts)) : null;
   const fresh = unread ? h("span", { class: "new" }, "New") : null;
-  return h("div", { class: `divider${unread ? " divider-new" : ""}`, role: "separator" }, label, fresh);
+  return h(
+    "div",
+    { class: `divider${unread ? " divider-new" : ""}`, role: "separator" },
+    label,
+    fresh,
+  );
 }
 
 const SHOWN_IMAGES = /^image\/(png|jpe?g|gif|webp|svg\+xml)$/;
@@ -209,14 +243,23 @@ function file(item) {
   // Always a download: a file opened as a page of this origin could run scripts here.
   const save = { href: path, download: name };
   if (SHOWN_IMAGES.test(item.mimetype ?? "")) {
-    return h("a", { class: "file-image", title: `Download ${name}`, ...save }, h("img", { src: path, alt: name, loading: "lazy" }));
+    return h(
+      "a",
+      { class: "file-image", title: `Download ${name}`, ...save },
+      h("img", { src: path, alt: name, loading: "lazy" }),
+    );
   }
   const kind = (name.split(".").at(-1) ?? "").slice(0, 4).toUpperCase();
   return h(
     "a",
     { class: "file", ...save },
     h("span", { class: "file-icon" }, icon("file")),
-    h("span", { class: "file-text" }, h("span", { class: "file-name" }, name), h("span", { class: "file-meta" }, `${kind} · ${size(item.size)}`)),
+    h(
+      "span",
+      { class: "file-text" },
+      h("span", { class: "file-name" }, name),
+      h("span", { class: "file-meta" }, `${kind} · ${size(item.size)}`),
+    ),
   );
 }
 

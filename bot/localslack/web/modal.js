@@ -75,7 +75,17 @@ class Modal {
         { class: "modal-head" },
         h("img", { class: "logo", src: "/static/icon.svg", alt: "" }),
         this.title,
-        h("button", { type: "button", class: "tool", "aria-label": "Close", title: "Close (Esc)", onclick: () => this.close() }, icon("close")),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "tool",
+            "aria-label": "Close",
+            title: "Close (Esc)",
+            onclick: () => this.close(),
+          },
+          icon("close"),
+        ),
       ),
       this.body,
       this.foot,
@@ -87,8 +97,18 @@ class Modal {
     this.title.textContent = textOf(view.title);
     this.blocks.update(view.blocks ?? []);
     this.context.keepOnly(view.blocks ?? []);
-    const close = h("button", { type: "button", class: "button", onclick: () => this.close() }, textOf(view.close) || "Close");
-    this.button = view.submit ? h("button", { type: "button", class: "button primary", onclick: () => this.submit() }, textOf(view.submit)) : null;
+    const close = h(
+      "button",
+      { type: "button", class: "button", onclick: () => this.close() },
+      textOf(view.close) || "Close",
+    );
+    this.button = view.submit
+      ? h(
+          "button",
+          { type: "button", class: "button primary", onclick: () => this.submit() },
+          textOf(view.submit),
+        )
+      : null;
     const focused = this.foot.contains(document.activeElement);
     this.foot.replaceChildren(...[close, this.button].filter(Boolean));
     if (focused) (this.button ?? close).focus();
@@ -109,11 +129,19 @@ class Modal {
     if (this.#showErrors(this.#problems())) return;
     this.#setBusy(true);
     try {
-      const answer = await api.submitView({ user: getMe(), view_id: this.id, values: this.context.values() });
+      const answer = await api.submitView({
+        user: getMe(),
+        view_id: this.id,
+        values: this.context.values(),
+      });
       this.#showErrors(answer.errors ?? {});
     } catch (error) {
       if (!(error instanceof api.ApiError)) throw error;
-      this.#tell(error.code === "bot_timeout" ? `${botName()} did not answer in time. What you typed is still here; try again.` : error.message);
+      this.#tell(
+        error.code === "bot_timeout"
+          ? `${botName()} did not answer in time. What you typed is still here; try again.`
+          : error.message,
+      );
     } finally {
       this.#setBusy(false);
     }
@@ -128,7 +156,10 @@ class Modal {
   }
 
   #problems() {
-    const found = this.#inputs().map((block) => [block.block_id, problem(block, this.#field(block)?.input.get())]);
+    const found = this.#inputs().map((block) => [
+      block.block_id,
+      problem(block, this.#field(block)?.input.get()),
+    ]);
     return Object.fromEntries(found.filter(([, text]) => text));
   }
 
@@ -143,7 +174,8 @@ class Modal {
       slot.textContent = text ?? "";
       slot.hidden = !text;
       node.classList.toggle("invalid", Boolean(text));
-      for (const control of node.querySelectorAll("input, textarea, select")) control.toggleAttribute("aria-invalid", Boolean(text));
+      for (const control of node.querySelectorAll("input, textarea, select"))
+        control.toggleAttribute("aria-invalid", Boolean(text));
     }
     if (Object.keys(unplaced).length) this.#tell(Object.values(unplaced).join(" "));
     this.blocks.node.querySelector(".invalid :is(input, textarea, select)")?.focus();

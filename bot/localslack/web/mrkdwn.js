@@ -6,7 +6,8 @@ import { fragment, h, link } from "./dom.js";
 const ENTITIES = { "&lt;": "<", "&gt;": ">", "&amp;": "&" };
 
 /** Undoes the only escapes Slack knows. */
-export const unescapeText = (text) => text.replace(/&(?:lt|gt|amp);/g, (entity) => ENTITIES[entity]);
+export const unescapeText = (text) =>
+  text.replace(/&(?:lt|gt|amp);/g, (entity) => ENTITIES[entity]);
 
 /** Text with its mrkdwn, as blocks of lines, quotes and code. */
 export function mrkdwn(text) {
@@ -15,7 +16,11 @@ export function mrkdwn(text) {
 
 function fenceOrLines(part) {
   if (part.length >= 6 && part.startsWith("```") && part.endsWith("```")) {
-    return h("pre", { class: "code" }, unescapeText(stripTokens(part.slice(3, -3))).replace(/^\n|\n$/g, ""));
+    return h(
+      "pre",
+      { class: "code" },
+      unescapeText(stripTokens(part.slice(3, -3))).replace(/^\n|\n$/g, ""),
+    );
   }
   return lines(part);
 }
@@ -25,7 +30,10 @@ const QUOTE = /^(?:&gt;|>) ?/;
 function lines(text) {
   const out = [];
   let quote = null;
-  for (const [index, line] of text.replace(/^\n|\n$/g, "").split("\n").entries()) {
+  for (const [index, line] of text
+    .replace(/^\n|\n$/g, "")
+    .split("\n")
+    .entries()) {
     if (QUOTE.test(line)) {
       if (!quote) out.push((quote = h("blockquote")));
       else quote.append(h("br"));
@@ -76,7 +84,8 @@ function tokenChip(token) {
   if (/^@[UW]/.test(target)) return userChip(target.slice(1), label);
   if (/^#C/.test(target)) return channelChip(target.slice(1), label);
   if (target.startsWith("!date^")) return dateToken(target, label);
-  if (target.startsWith("!")) return broadcastChip(label.replace(/^@/, "") || target.slice(1).split("^")[0]);
+  if (target.startsWith("!"))
+    return broadcastChip(label.replace(/^@/, "") || target.slice(1).split("^")[0]);
   const address = unescapeText(target);
   return link(address, label || address.replace(/^mailto:/, ""));
 }
@@ -106,5 +115,7 @@ export function plain(text, withEmoji = true) {
 export function textOf(object) {
   if (!object) return "";
   if (typeof object === "string") return object;
-  return object.type === "mrkdwn" ? unescapeText(stripTokens(object.text ?? "")) : (object.text ?? "");
+  return object.type === "mrkdwn"
+    ? unescapeText(stripTokens(object.text ?? ""))
+    : (object.text ?? "");
 }

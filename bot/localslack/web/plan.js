@@ -13,7 +13,11 @@ const STATES = {
 
 function marker(status) {
   const symbols = { complete: "check", error: "cross" };
-  const props = { class: `task-marker status-${status}`, role: "img", "aria-label": STATES[status] ?? status };
+  const props = {
+    class: `task-marker status-${status}`,
+    role: "img",
+    "aria-label": STATES[status] ?? status,
+  };
   return h("span", props, symbols[status] ? icon(symbols[status]) : null);
 }
 
@@ -30,7 +34,13 @@ export class TaskCard {
     this.node = h(
       "details",
       { class: "task", data: { task: task.task_id ?? "" } },
-      h("summary", { onclick: (event) => this.#guard(event) }, this.#marker, this.#title, icon("right")),
+      h(
+        "summary",
+        { onclick: (event) => this.#guard(event) },
+        this.#marker,
+        this.#title,
+        icon("right"),
+      ),
       this.#body,
     );
     this.update(task);
@@ -58,7 +68,8 @@ function taskParts(task) {
   const parts = [];
   if (task.details) parts.push(h("div", { class: "task-details" }, richText(task.details)));
   if (task.output) parts.push(h("div", { class: "task-output" }, richText(task.output)));
-  if (task.sources?.length) parts.push(h("ul", { class: "task-sources" }, task.sources.map(source)));
+  if (task.sources?.length)
+    parts.push(h("ul", { class: "task-sources" }, task.sources.map(source)));
   return parts;
 }
 
@@ -87,10 +98,16 @@ export class Plan {
     const done = tasks.filter((task) => task.status === "complete").length;
     this.#title.textContent = block.title;
     this.#count.textContent = tasks.length ? `${done} of ${tasks.length}` : "";
-    place(this.#bar, tasks.map((task, index) => this.#segment(task, index)));
+    place(
+      this.#bar,
+      tasks.map((task, index) => this.#segment(task, index)),
+    );
     const cards = new Map(tasks.map((task) => [task.task_id, this.#card(task)]));
     this.#cards = cards;
-    place(this.#list, [...cards.values()].map((card) => card.node));
+    place(
+      this.#list,
+      [...cards.values()].map((card) => card.node),
+    );
   }
 
   #segment(task, index) {

@@ -12,7 +12,10 @@ const STYLES = [
 ];
 
 function styled(node, style) {
-  return STYLES.filter(([name]) => style?.[name]).reduce((inner, [, tag]) => h(tag, null, inner), node);
+  return STYLES.filter(([name]) => style?.[name]).reduce(
+    (inner, [, tag]) => h(tag, null, inner),
+    node,
+  );
 }
 
 const SPANS = {

@@ -1,7 +1,17 @@
 // The left side: workspace, who one is, channels, direct messages, the app.
 
 import { avatar } from "./avatar.js";
-import { botId, botName, displayName, getMe, getUser, getWorkspace, myBotChannel, myChannels, people } from "./directory.js";
+import {
+  botId,
+  botName,
+  displayName,
+  getMe,
+  getUser,
+  getWorkspace,
+  myBotChannel,
+  myChannels,
+  people,
+} from "./directory.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { openMenu } from "./menu.js";
@@ -26,7 +36,8 @@ export class Sidebar {
       h("div", { class: "sidebar-scroll" }, this.#groups(state)),
       this.#foot(),
     );
-    if (focused) this.node.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    if (focused)
+      this.node.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   }
 
   #top() {
@@ -42,12 +53,30 @@ export class Sidebar {
   #groups({ route, unread }) {
     const direct = myBotChannel();
     return [
-      group("Channels", myChannels().map((channel) => channelLink(channel, route, unread))),
+      group(
+        "Channels",
+        myChannels().map((channel) => channelLink(channel, route, unread)),
+      ),
       group("Direct messages", [
-        direct ? entry({ href: `#/${direct.id}`, current: route.channel === direct.id, mark: avatar(botId(), "tiny"), label: botName(), badge: "APP", unread: unread.get(direct.id), direct: true }) : null,
+        direct
+          ? entry({
+              href: `#/${direct.id}`,
+              current: route.channel === direct.id,
+              mark: avatar(botId(), "tiny"),
+              label: botName(),
+              badge: "APP",
+              unread: unread.get(direct.id),
+              direct: true,
+            })
+          : null,
       ]),
       group("Apps", [
-        entry({ href: "#/home", current: route.home, mark: icon("home"), label: `Home of ${botName()}` }),
+        entry({
+          href: "#/home",
+          current: route.home,
+          mark: icon("home"),
+          label: `Home of ${botName()}`,
+        }),
       ]),
     ];
   }
@@ -56,9 +85,20 @@ export class Sidebar {
     const me = getUser(getMe());
     const button = h(
       "button",
-      { type: "button", class: "person", "aria-haspopup": "menu", "aria-label": `You are ${displayName(me)}. Switch person`, onclick: () => openMenu(button, this.#people()) },
+      {
+        type: "button",
+        class: "person",
+        "aria-haspopup": "menu",
+        "aria-label": `You are ${displayName(me)}. Switch person`,
+        onclick: () => openMenu(button, this.#people()),
+      },
       avatar(me.id, "small"),
-      h("span", { class: "person-text" }, h("span", { class: "person-name" }, displayName(me)), h("span", { class: "person-hint" }, me.is_admin ? "You · workspace admin" : "You · member")),
+      h(
+        "span",
+        { class: "person-text" },
+        h("span", { class: "person-name" }, displayName(me)),
+        h("span", { class: "person-hint" }, me.is_admin ? "You · workspace admin" : "You · member"),
+      ),
       icon("down"),
     );
     return h("div", { class: "sidebar-foot" }, button);
@@ -76,7 +116,11 @@ export class Sidebar {
 }
 
 function themeButton() {
-  const button = h("button", { type: "button", class: "tool", onclick: () => show(window.theme.next()) });
+  const button = h("button", {
+    type: "button",
+    class: "tool",
+    onclick: () => show(window.theme.next()),
+  });
   const show = (theme) => {
     const [name, label] = THEMES[theme];
     button.replaceChildren(icon(name));
@@ -103,7 +147,11 @@ function channelLink(channel, route, unread) {
 
 function entry({ href, current, mark, label, badge, unread, direct }) {
   const alerts = direct ? unread?.count : unread?.mentions;
-  const props = { href, class: `entry${unread?.count ? " entry-unread" : ""}`, "aria-current": current ? "page" : null };
+  const props = {
+    href,
+    class: `entry${unread?.count ? " entry-unread" : ""}`,
+    "aria-current": current ? "page" : null,
+  };
   return h(
     "li",
     null,
@@ -113,7 +161,9 @@ function entry({ href, current, mark, label, badge, unread, direct }) {
       h("span", { class: "entry-mark" }, mark),
       h("span", { class: "entry-label" }, label),
       badge ? h("span", { class: "badge" }, badge) : null,
-      alerts ? h("span", { class: "entry-count", "aria-label": `${alerts} unread` }, String(alerts)) : null,
+      alerts
+        ? h("span", { class: "entry-count", "aria-label": `${alerts} unread` }, String(alerts))
+        : null,
     ),
   );
 }

@@ -24,7 +24,17 @@ export class ThreadView {
         "header",
         { class: "pane-head" },
         h("div", { class: "pane-title" }, h("h2", null, "Thread"), this.where),
-        h("button", { type: "button", class: "tool", "aria-label": "Close the thread", title: "Close (Esc)", onclick: onclose }, icon("close")),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "tool",
+            "aria-label": "Close the thread",
+            title: "Close (Esc)",
+            onclick: onclose,
+          },
+          icon("close"),
+        ),
       ),
       this.feed.node,
       this.composer.node,

@@ -17,14 +17,29 @@ export class Toolbar {
   constructor(room) {
     this.room = room;
     const tool = (label, content, onclick) =>
-      h("button", { type: "button", class: "tool", "aria-label": label, title: label, onclick }, content);
+      h(
+        "button",
+        { type: "button", class: "tool", "aria-label": label, title: label, onclick },
+        content,
+      );
     const quick = QUICK.map((name) =>
-      tool(`React with :${name}:`, h("span", { class: "emoji" }, emojiText(name)), () => this.#react(name)),
+      tool(`React with :${name}:`, h("span", { class: "emoji" }, emojiText(name)), () =>
+        this.#react(name),
+      ),
     );
     this.more = tool("More actions", icon("more"), () => openMenu(this.more, this.#entries()));
     this.smile = tool("Add a reaction", icon("smile"), () => this.#pick());
-    this.reply = tool("Reply in thread", icon("reply"), () => this.room.openThread(this.#row.message.thread_ts ?? this.#row.message.ts));
-    this.node = h("div", { class: "toolbar", role: "toolbar", "aria-label": "Message actions" }, quick, this.smile, this.reply, this.more);
+    this.reply = tool("Reply in thread", icon("reply"), () =>
+      this.room.openThread(this.#row.message.thread_ts ?? this.#row.message.ts),
+    );
+    this.node = h(
+      "div",
+      { class: "toolbar", role: "toolbar", "aria-label": "Message actions" },
+      quick,
+      this.smile,
+      this.reply,
+      this.more,
+    );
   }
 
   moveTo(row) {
@@ -51,7 +66,11 @@ export class Toolbar {
       this.#react(name);
     };
     const button = (name) =>
-      h("button", { type: "button", "aria-label": name, title: `:${name}:`, onclick: choose(name) }, emojiText(name));
+      h(
+        "button",
+        { type: "button", "aria-label": name, title: `:${name}:`, onclick: choose(name) },
+        emojiText(name),
+      );
     const panel = h("div", { class: "picker", onkeydown: moveFocus }, PICKER.map(button));
     close = openPanel(this.smile, panel);
     panel.querySelector("button").focus();
@@ -70,8 +89,16 @@ export class Toolbar {
       ...shortcuts,
       ...(shortcuts.length ? [null] : []),
       { label: "Copy link", icon: icon("link"), run: () => copy(linkTo(message), "Link copied") },
-      { label: "Copy text", icon: icon("copy"), run: () => copy(row.body.innerText, "Text copied") },
-      { label: "Copy as JSON", icon: icon("copy"), run: () => copy(JSON.stringify(message, null, 2), "JSON copied") },
+      {
+        label: "Copy text",
+        icon: icon("copy"),
+        run: () => copy(row.body.innerText, "Text copied"),
+      },
+      {
+        label: "Copy as JSON",
+        icon: icon("copy"),
+        run: () => copy(JSON.stringify(message, null, 2), "JSON copied"),
+      },
       ...(mine ? [null, ...own] : []),
     ];
   }
@@ -83,7 +110,8 @@ export class Toolbar {
       label: shortcut.name,
       hint: botName(),
       icon: icon("bolt"),
-      run: () => told(api.shortcut({ ...where, callback_id: shortcut.callback_id, message_ts: ts })),
+      run: () =>
+        told(api.shortcut({ ...where, callback_id: shortcut.callback_id, message_ts: ts })),
     }));
   }
 

@@ -24,7 +24,10 @@ export function countUnread(message) {
   const isReply = message.thread_ts && message.thread_ts !== message.ts;
   if (isReply && !mention) return;
   const before = counts.get(message.channel) ?? { count: 0, mentions: 0 };
-  counts.set(message.channel, { count: before.count + 1, mentions: before.mentions + Number(mention) });
+  counts.set(message.channel, {
+    count: before.count + 1,
+    mentions: before.mentions + Number(mention),
+  });
 }
 
 /** Counts again from what a channel holds. A channel never opened starts out as read. */
@@ -35,6 +38,7 @@ export function recount(channel, messages) {
   for (const message of messages) if (message.ts > read) countUnread(message);
 }
 
-export const totalUnread = () => [...counts.values()].reduce((sum, { mentions }) => sum + mentions, 0);
+export const totalUnread = () =>
+  [...counts.values()].reduce((sum, { mentions }) => sum + mentions, 0);
 
 export const forgetCounts = () => counts.clear();

@@ -174,6 +174,25 @@ async def test_an_example_goes_into_the_composer(open_page: OpenPage) -> None:
     assert value.endswith("#fail(2,3)")
 
 
+async def test_an_empty_channel_left_and_opened_again_still_offers_examples(
+    open_page: OpenPage,
+) -> None:
+    page = await open_page()
+    await page.click("text=Home of orchestrator")
+    await expect(page.locator(".home-empty")).to_be_visible()
+    await page.locator(".entry", has_text="general").click()
+    await expect(page.locator(".example")).to_have_count(6)
+
+
+async def test_a_person_without_access_does_not_see_a_private_channel(open_page: OpenPage) -> None:
+    page = await open_page("#/C0LOCALLEA1")
+    await expect(page.locator("main .pane-title h2")).to_have_text("leadership")
+    await page.get_by_role("button", name="Switch person").click()
+    await page.get_by_role("menuitemradio", name="Linus").click()
+    await expect(page.locator("main .pane-title h2")).to_have_text("general")
+    await expect(page.locator(".entry", has_text="leadership")).to_have_count(0)
+
+
 async def test_a_click_reaches_the_bot_and_an_open_plan_stays_open(
     open_page: OpenPage, app: AsyncApp, web: AsyncWebClient
 ) -> None:

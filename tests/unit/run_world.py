@@ -1,0 +1,239 @@
+"""A run without a database: the rows that decisions leave, and everything that can happen to it.
+
+Keeps the incremental state as the engine does, and checks at every step that nothing happened
+which must not, and that a state built anew from the rows decides the same.
+"""
+
+import copy
+from dataclasses import replace
+
+from orchestrator.decide import decide
+from orchestrator.model.base import Purpose
+from orchestrator.state import (
+    AskBreakdown,
+    Bury,
+    Complete,
+    Finished,
+    Limits,
+    OpenRequest,
+    Pause,
+    Progress,
+    Propose,
+    RunState,
+    Start,
+    Succeed,
+    Synthesize,
+)
+from orchestrator.store.tables import Outcome, RequestKind, RunStatus, SubtaskStatus
+
+DONE = (SubtaskStatus.SUCCEEDED, SubtaskStatus.SKIPPED)
+
+
+class World:
+    """`work` is what each subtask waits for and its rank, as `state.works` gives it."""
+
+    def __init__(self, work, concurrency, *, auto_approve):
+        self.work = work
+        self.concurrency = concurrency
+        self.auto_approve = auto_approve
+        self.limits = Limits()
+        # The rows.
+        self.status = RunStatus.PLANNING
+        self.own = Progress()
+        self.subtasks = {}
+        self.requests = set()
+        self.attempts = {}  # id → the Start it came from
+        self.over = {}  # id → Finished, in the order they came
+        # What was seen.
+        self.starts = []
+        self.fails_since_a_person = {}
+        self.interruptions_since_a_person = {}
+        self.state = self.read()
+
+    def read(self):
+        """The state as it is loaded from the rows."""
+        current = [self.own.attempt_id, *(p.attempt_id for p in self.subtasks.values())]
+        return RunState(
+            status=self.status,
+            own=self.own,
+            auto_approve=self.auto_approve,
+            concurrency=self.concurrency,
+            limits=self.limits,
+            work=self.work if self.subtasks else {},
+            subtasks=dict(self.subtasks),
+            finished=[f for id_, f in self.over.items() if id_ in current],
+            requests=set(self.requests),
+        )
+
+    @property
+    def running(self):
+        """The attempts that have been started and are not over."""
+        return [id_ for id_ in self.attempts if id_ not in self.over]
+
+    @property
+    def is_over(self):
+        return not self.status.is_live
+
+    # --- the engine -------------------------------------------------------------------------
+
+    def advance(self):
+        """Decide and commit, as the engine does."""
+        self._check_that_rows_decide_the_same()
+        actions = decide(self.state)
+        started = []
+        for action in actions:
+            if isinstance(action, Start):
+                started.append(self._start(action))
+            self._note(action)
+        for number, left in self.state.left.items():
+            assert self.subtasks[number].status is left, "the guard would have failed"
+            self.subtasks[number] = self.state.subtasks[number]
+        self.state.left.clear()
+        self.status, self.own = self.state.status, self.state.own
+        if any(isinstance(action, Propose) for action in actions):
+            self._proposed()
+        self._check_what_started(started)
+        return actions
+
+    def _check_that_rows_decide_the_same(self):
+        kept, again, anew = copy.deepcopy(self.state), copy.deepcopy(self.state), self.read()
+        actions = decide(kept)
+        assert actions == decide(again), "the same state decided differently"
+        assert actions == decide(anew), "the rows decide differently"
+        for name in ("status", "own", "subtasks", "requests"):
+            assert getattr(kept, name) == getattr(anew, name), name
+        assert decide(kept) == [], "something was left to decide"
+
+    def _start(self, action):
+        attempt_id = f"attempt-{len(self.attempts) + 1}"
+        self.attempts[attempt_id] = action
+        self.starts.append(action)
+        self.state.named(action.subtask, attempt_id)
+        if action.subtask is not None:
+            before = self.subtasks[action.subtask]
+            assert before.status is not SubtaskStatus.SUCCEEDED, "done work was started again"
+            assert len(before.failed) < self.limits.subtask_attempts
+        return action
+
+    def _note(self, action):
+        if isinstance(action, Pause):
+            self.requests.add(OpenRequest(RequestKind.QUESTION, action.finished.subtask))
+        elif isinstance(action, Bury):
+            self.requests.add(OpenRequest(RequestKind.DEAD_LETTER, action.finished.subtask))
+        elif isinstance(action, AskBreakdown):
+            self.requests.add(OpenRequest(RequestKind.BREAKDOWN, None))
+        elif isinstance(action, Succeed):
+            assert action.finished.outcome is Outcome.SUCCEEDED
+        elif isinstance(action, Synthesize):
+            assert all(progress.status in DONE for progress in self.state.subtasks.values())
+        elif isinstance(action, Complete):
+            assert action.finished.purpose is Purpose.SYNTHESIS
+
+    def _proposed(self):
+        if self.auto_approve:
+            self.subtasks = {number: Progress() for number in self.work}
+            self.state = self.read()
+            self.advance()
+        else:
+            self.requests.add(OpenRequest(RequestKind.APPROVAL, None))
+            self.state = self.read()
+
+    def _check_what_started(self, started):
+        numbers = {action.subtask for action in started if action.subtask is not None}
+        running = [n for n, p in self.subtasks.items() if p.status is SubtaskStatus.RUNNING]
+        assert len(running) <= self.concurrency
+        for number in numbers:
+            assert all(self.subtasks[need].status in DONE for need in self.work[number].after)
+        left = [n for n, p in self.subtasks.items() if self._could_start(n, p)]
+        if self.status is RunStatus.RUNNING and len(running) < self.concurrency:
+            assert not left, "there was room and something to do"
+        if numbers and left:
+            worst = max(self.work[number].rank for number in numbers)
+            assert worst <= min(self.work[number].rank for number in left)
+
+    def _could_start(self, number, progress):
+        return progress.status in (SubtaskStatus.WAITING, SubtaskStatus.READY) and all(
+            self.subtasks[need].status in DONE for need in self.work[number].after
+        )
+
+    # --- what happens -----------------------------------------------------------------------
+
+    def finish(self, attempt_id, outcome):
+        """The attempt is over; nobody has looked yet."""
+        start = self.attempts[attempt_id]
+        finished = Finished(attempt_id, start.purpose, start.subtask, outcome)
+        self.over[attempt_id] = finished
+        self.state.finish(finished)
+        self._count(start, outcome)
+
+    def _count(self, start, outcome):
+        key = (start.purpose, start.subtask)
+        if outcome is Outcome.INTERRUPTED:
+            counts, most = self.interruptions_since_a_person, self.limits.interruptions
+        elif outcome in (Outcome.SUCCEEDED, Outcome.PAUSED):
+            return
+        else:
+            counts = self.fails_since_a_person
+            most = (
+                self.limits.plan_attempts
+                if start.purpose is Purpose.PLAN
+                else self.limits.subtask_attempts
+            )
+        counts[key] = counts.get(key, 0) + 1
+        assert counts[key] <= most, "it was tried more often than the ladder allows"
+
+    def crash(self):
+        """The process ends: what was under way is interrupted, what was in memory is gone."""
+        for attempt_id in self.running:
+            self.finish(attempt_id, Outcome.INTERRUPTED)
+        self.state = self.read()
+
+    def a_person_has_a_say(self, purpose, subtask):
+        self.fails_since_a_person.pop((purpose, subtask), None)
+        self.interruptions_since_a_person.pop((purpose, subtask), None)
+
+    def approve(self):
+        self.requests.discard(OpenRequest(RequestKind.APPROVAL, None))
+        self.subtasks = {number: Progress() for number in self.work}
+        self._command(RunStatus.RUNNING, tries=0, failed=())
+
+    def replan(self):
+        self.requests.discard(OpenRequest(RequestKind.APPROVAL, None))
+        self.a_person_has_a_say(Purpose.PLAN, None)
+        self._command(RunStatus.PLANNING, tries=0, failed=(), interruptions=0)
+
+    def break_down(self):
+        self.requests.discard(OpenRequest(RequestKind.BREAKDOWN, None))
+        self.requests.add(OpenRequest(RequestKind.APPROVAL, None))
+        self._command(RunStatus.PROPOSED, tries=0, failed=(), interruptions=0)
+
+    def answer(self, subtask):
+        self.requests.discard(OpenRequest(RequestKind.QUESTION, subtask))
+        paused = self.subtasks[subtask]
+        self.subtasks[subtask] = replace(paused, status=SubtaskStatus.READY)
+        self._command()
+
+    def retry(self, subtask):
+        self.requests.discard(OpenRequest(RequestKind.DEAD_LETTER, subtask))
+        if subtask is None:
+            self.a_person_has_a_say(Purpose.SYNTHESIS, None)
+            self._command(failed=(), interruptions=0)
+            return
+        self.a_person_has_a_say(Purpose.SUBTASK, subtask)
+        dead = self.subtasks[subtask]
+        assert dead.status is SubtaskStatus.DEAD
+        self.subtasks[subtask] = replace(
+            dead, status=SubtaskStatus.READY, failed=(), interruptions=0
+        )
+        self._command()
+
+    def skip(self, subtask):
+        self.requests.discard(OpenRequest(RequestKind.DEAD_LETTER, subtask))
+        self.subtasks[subtask] = replace(self.subtasks[subtask], status=SubtaskStatus.SKIPPED)
+        self._command()
+
+    def _command(self, status=None, **own):
+        """What a command leaves in the run's row; the state is read anew."""
+        self.status = status or self.status
+        self.own = replace(self.own, **own)
+        self.state = self.read()
