@@ -28,6 +28,14 @@ class Pace:
         self._waiting: list[tuple[bool, int, asyncio.Future[None]]] = []
         self._timer: asyncio.TimerHandle | None = None
 
+    def take(self) -> bool:
+        """Take a turn that is free and that nobody waits for; whether there was one."""
+        self._count()
+        if self._waiting or self._credit < 1 or self._clock() < self._blocked_until:
+            return False
+        self._credit -= 1
+        return True
+
     async def turn(self, *, urgent: bool = False) -> None:
         """Wait for a turn."""
         waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -58,6 +58,16 @@ class _Step:
     row: Message | None
     wanted: Wanted | Attachment | None
 
+    @property
+    def is_change(self) -> bool:
+        """Whether it edits or deletes what is shown, of which Slack allows only so much."""
+        return self.row is not None and self.row.status is MessageStatus.SHOWN
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether somebody waits for it."""
+        return isinstance(self.wanted, Wanted) and self.wanted.urgent
+
 
 class Publisher:
     """Shows the threads of all runs. `start` it once in a process."""
@@ -122,8 +132,7 @@ class Publisher:
 
     async def _show(self, run_id: str) -> None:
         try:
-            async with self._places:
-                version = await self._show_all(run_id)
+            version = await self._show_all(run_id)
             await self._database.write(partial(_mark_shown, run_id=run_id, version=version))
             self._failures.pop(run_id, None)
             self._retry_at.pop(run_id, None)
@@ -136,25 +145,31 @@ class Publisher:
     def _put_off(self, run_id: str, error: Exception) -> None:
         """Try again later, less and less often: the workspace is away, or it is our mistake."""
         failures = self._failures[run_id] = self._failures.get(run_id, 0) + 1
-        delay = min(60.0, 0.5 * 2**failures)
+        delay = _asked_to_wait(error) or min(60.0, 0.5 * 2**failures)
         self._retry_at[run_id] = time.monotonic() + delay
         log.warning("thread_not_shown", run=run_id, again_in_s=delay, error=_short(error))
 
     async def _show_all(self, run_id: str) -> int:
         """Take steps until the thread shows what it should; returns the version it shows."""
+        given: Pace | None = None
         while True:
-            view, rows = await self._read(run_id)
-            step = _next_step(view, rows)
-            if step is None:
-                return view.version
-            if step.row is not None and step.row.status is MessageStatus.SHOWN:
-                is_urgent = isinstance(step.wanted, Wanted) and step.wanted.urgent
-                await self._updates[view.team_id].turn(urgent=is_urgent)
+            async with self._places:
                 view, rows = await self._read(run_id)
                 step = _next_step(view, rows)
                 if step is None:
                     return view.version
-            await self._take(view, step)
+                pace = self._pace(view, step)
+                if pace is given or pace.take():
+                    given = None
+                    await self._take(view, step)
+                    continue
+            # Whoever waits for a turn holds no place, and looks again when it comes.
+            await pace.turn(urgent=step.is_urgent)
+            given = pace
+
+    def _pace(self, view: RunView, step: _Step) -> Pace:
+        """What limits this step: edits count for the workspace, posts for their channel."""
+        return self._updates[view.team_id] if step.is_change else self._posts[view.channel or ""]
 
     async def _read(self, run_id: str) -> tuple[RunView, dict[str, Message]]:
         async with self._database.read() as session:
@@ -189,7 +204,6 @@ class Publisher:
         payload = self._payload(view, wanted)
         ts = await _find(client, intent) if known else None
         if ts is None:
-            await self._posts[view.channel].turn(urgent=wanted.urgent)
             posted = await client.chat_postMessage(
                 channel=view.channel,
                 thread_ts=view.thread,
@@ -264,10 +278,10 @@ class Publisher:
         """Slow down, go plainer, or record that it will not be: whatever fits the refusal."""
         code = error.response.get("error", "")
         if error.response.status_code == 429 or code == "ratelimited":
-            pause = float(error.response.headers.get("Retry-After", 1))
+            pause = _asked_to_wait(error) or 1.0
             for pace in (self._updates[view.team_id], self._posts[view.channel or ""]):
                 pace.pause(pause)
-            return
+            raise error
         if error.response.status_code >= 500 or code in _TRANSIENT:
             raise error
         can_be_plainer = isinstance(step.wanted, Wanted) and step.wanted.plainer is not None
@@ -395,6 +409,14 @@ def _mark_shown(connection: Connection, run_id: str, version: int) -> None:
         .where(run.c.id == run_id, run.c.shown_version < version)
         .values(shown_version=version)
     )
+
+
+def _asked_to_wait(error: Exception) -> float | None:
+    """Seconds Slack wants us to wait, where it said so."""
+    if not isinstance(error, SlackApiError):
+        return None
+    asked = error.response.headers.get("Retry-After")
+    return float(asked) if asked else None
 
 
 def _short(error: Exception) -> str:

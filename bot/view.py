@@ -117,12 +117,12 @@ class RunView:
     team_id: str
     version: int
     task: str
-    note: str
     requester: str
     channel: str | None
     thread: str | None
     status: RunStatus
     revision: int
+    note: str = ""
     goal: str = ""
     pattern: Pattern = Pattern.GRAPH
     subtasks: tuple[SubtaskView, ...] = ()

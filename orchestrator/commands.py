@@ -7,7 +7,6 @@ give which command is decided by whoever passes it on; here only teams are kept 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +18,7 @@ from sqlmodel import SQLModel
 from orchestrator import gate, text
 from orchestrator.errors import Conflict, InvalidInput, NotFound, Outdated
 from orchestrator.events import Event, EventKind
+from orchestrator.gate import Gatekeeping
 from orchestrator.plan import Plan, from_text
 from orchestrator.store import changes
 from orchestrator.store.tables import (
@@ -61,15 +61,6 @@ class Done:
     sentence: str
     events: tuple[Event, ...] = ()
     stops: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Gatekeeping:
-    """What the plan gate needs to know of the deployment."""
-
-    roles: Collection[str]
-    tools: Collection[str]
-    max_subtasks: int
 
 
 @dataclass(frozen=True, slots=True)

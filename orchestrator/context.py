@@ -27,7 +27,8 @@ class Context:
     """One attempt's view of its run.
 
     `failure` is what was wrong with the attempt before, in words for the model. `notes` are
-    what people said: feedback on the plan, edited instructions, guidance. `transcript` and
+    what people said: feedback on the plan, edited instructions, guidance. `changeable` are the
+    subtasks a review may still change. `transcript` and
     `answer` carry on an attempt that paused for a person. `shared` is what all workers of the
     run are told, where it is known already.
     """
@@ -45,6 +46,7 @@ class Context:
     results: tuple[SubtaskResult, ...] = ()
     failure: str | None = None
     notes: tuple[str, ...] = ()
+    changeable: frozenset[int] = frozenset()
     transcript: tuple[JsonObject, ...] = ()
     answer: str | None = None
     shared: str = ""

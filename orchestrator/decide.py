@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.model.base import Purpose
+from orchestrator.plan import Pattern
 from orchestrator.state import (
     Action,
+    AskAccount,
     AskBreakdown,
+    AskBudget,
     Bury,
     Complete,
+    EndReview,
     Finished,
     Pause,
     Propose,
@@ -50,9 +54,17 @@ def _settled(state: RunState, finished: Finished) -> Action:
         return _succeeded(finished)
     if finished.outcome is Outcome.PAUSED:
         return Pause(finished)
+    if finished.is_account_trouble:
+        return AskAccount(finished)
     if _may_try_again(state, finished):
         return TryAgain(finished)
-    return AskBreakdown(finished) if finished.purpose is Purpose.PLAN else Bury(finished)
+    match finished.purpose:
+        case Purpose.PLAN:
+            return AskBreakdown(finished)
+        case Purpose.REVIEW:
+            return EndReview(finished)
+        case _:
+            return Bury(finished)
 
 
 def _succeeded(finished: Finished) -> Action:
@@ -61,6 +73,8 @@ def _succeeded(finished: Finished) -> Action:
             return Propose(finished)
         case Purpose.SYNTHESIS:
             return Complete(finished)
+        case Purpose.REVIEW:
+            return EndReview(finished)
         case _:
             return Succeed(finished)
 
@@ -78,23 +92,47 @@ def _attempts_allowed(state: RunState, purpose: Purpose) -> int:
             return state.limits.plan_attempts
         case Purpose.SYNTHESIS:
             return state.limits.synthesis_attempts
+        case Purpose.REVIEW:
+            return state.limits.review_attempts
         case _:
             return state.limits.subtask_attempts
 
 
 def _planning(state: RunState) -> Iterator[Action]:
     if state.own.attempt_id is None and not state.asks(RequestKind.BREAKDOWN):
-        yield Start(Purpose.PLAN, None)
+        yield from _started(state, Start(Purpose.PLAN, None))
 
 
 def _running(state: RunState) -> Iterator[Action]:
-    while (number := state.startable()) is not None:
-        yield Start(Purpose.SUBTASK, number)
-    if state.is_over:
+    if state.is_review_due and state.own.attempt_id is None:
+        yield from _started(state, Start(Purpose.REVIEW, None))
+    if state.pattern is not Pattern.STAGED or not state.is_review_due:
+        yield from _starting(state)
+    if state.is_over and state.own.attempt_id is None and not state.is_held:
         yield Synthesize()
         yield from _synthesizing(state)
 
 
+def _starting(state: RunState) -> Iterator[Action]:
+    """As many subtasks as there are places, as long as they can be paid."""
+    number = state.startable()
+    while number is not None and not state.is_held:
+        started = Start(Purpose.SUBTASK, number)
+        yield from _started(state, started)
+        number = state.startable() if state.startable() != number else None
+
+
 def _synthesizing(state: RunState) -> Iterator[Action]:
     if state.own.attempt_id is None and not state.asks(RequestKind.DEAD_LETTER):
-        yield Start(Purpose.SYNTHESIS, None)
+        yield from _started(state, Start(Purpose.SYNTHESIS, None))
+
+
+def _started(state: RunState, start: Start) -> Iterator[Action]:
+    """The attempt, if nothing holds the run and it can be paid; else, when nothing that is under
+    way could still come out cheaper, the question for more."""
+    if state.is_held:
+        return
+    if state.can_afford(start):
+        yield start
+    elif not state.is_busy:
+        yield AskBudget()

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 import structlog
+from sqlalchemy.engine import Connection
 from sqlmodel import col, select
 from tenacity import AsyncRetrying, stop_after_delay, wait_exponential
 
@@ -63,6 +64,8 @@ class Engine:
         self._limits = Limits(subtask_attempts=settings.subtask_attempts)
         self._queue = LocalQueue(self.advance, self.attempt, settings.concurrency)
         self._live: dict[str, Live] = {}
+        self._loading: dict[str, asyncio.Task[Live | None]] = {}
+        self._outdated: set[str] = set()
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -85,7 +88,7 @@ class Engine:
 
     def wake(self, run_id: str) -> None:
         """Something about the run was committed elsewhere: read it anew and look at it soon."""
-        self._live.pop(run_id, None)
+        self._forget(run_id)
         self._queue.advance(run_id)
 
     async def advance(self, run_id: str) -> None:
@@ -97,7 +100,7 @@ class Engine:
             try:
                 await self._advance(live)
             except Conflict:
-                self._live.pop(run_id, None)
+                self._forget(run_id)
                 continue
             return
         log.warning("advance_gave_way", run=run_id)
@@ -110,25 +113,27 @@ class Engine:
         decided = changes_of(live, actions, self._settings)
         live.state.left.clear()
         try:
-            version = await self._database.write(
+            versions = await self._database.write(
                 partial(changes.advance, basis=live.basis, changes=decided)
             )
         except BaseException:
-            self._live.pop(run.id, None)
+            self._forget(run.id)
             raise
-        self._note_advanced(live, version, is_new_plan=bool(decided.revisions))
+        self._note_advanced(live, *versions, is_new_plan=bool(decided.revisions))
         self.bus.publish(decided.events)
         for row in decided.attempts:
             self._queue.attempt(row["id"], run.id, self._priority(live, row["subtask"]))
 
-    def _note_advanced(self, live: Live, version: int, *, is_new_plan: bool) -> None:
+    def _note_advanced(
+        self, live: Live, version: int, advanced_version: int, *, is_new_plan: bool
+    ) -> None:
         """Keep the cached run if this was the only change, else read it anew when needed."""
         is_known = version == live.run.version + 1 and not is_new_plan
+        live.run.version, live.run.advanced_version = version, advanced_version
         if not live.state.status.is_live:
             self._live.pop(live.run.id, None)
         elif not is_known:
             self.wake(live.run.id)
-        live.run.version = live.run.advanced_version = version
 
     @staticmethod
     def _priority(live: Live, subtask: int | None) -> tuple[float, ...]:
@@ -172,6 +177,10 @@ class Engine:
     async def _save(self, row: dict[str, Any], result: dict[str, Any]) -> int | None:
         """Commit the result, holding on to it while the database is away."""
         work = partial(changes.finish, attempt_id=row["id"], worker=self.worker, result=result)
+        try:
+            return await self._database.write(work)
+        except Exception:
+            log.exception("result_not_stored_yet", run=row["run_id"], attempt=row["id"])
         async for attempt in AsyncRetrying(
             stop=stop_after_delay(_WRITE_PATIENCE_S), wait=wait_exponential(0.1, 5), reraise=True
         ):
@@ -181,10 +190,8 @@ class Engine:
 
     def _note_finished(self, row: dict[str, Any], result: dict[str, Any], version: int) -> None:
         live = self._live.get(row["run_id"])
-        if live is None:
-            return
-        if version != live.run.version + 1:
-            self._live.pop(row["run_id"])
+        if live is None or version != live.run.version + 1:
+            self._forget(row["run_id"])
             return
         live.run.version = version
         live.state.finish(load.finished(row | result))
@@ -193,11 +200,12 @@ class Engine:
 
     def cancel(self, run_id: str) -> None:
         """Break off what is made here for a run that was stopped."""
-        self._live.pop(run_id, None)
+        self._forget(run_id)
         self._queue.cancel(run_id)
 
     async def sweep(self) -> None:
         """Find what was committed but is not under way here, whoever committed it."""
+        running = self._queue.running
         async with self._database.read() as session:
             behind = await session.exec(
                 select(Run.id, Run.version).where(col(Run.advanced_version) < col(Run.version))
@@ -207,12 +215,15 @@ class Engine:
                     Attempt.status != AttemptStatus.FINISHED
                 )
             )
-        rows = {id_: (run_id, status, by) for id_, run_id, status, by in unfinished}
+        # What was committed here before the read has been noted once a later write is done.
+        await self._database.write(_nothing)
         for run_id, version in behind:
             cached = self._live.get(run_id)
             if cached is None or cached.run.version < version:
-                self.wake(run_id)
-        for id_ in self._queue.running - rows.keys():
+                self._forget(run_id)
+            self._queue.advance(run_id)
+        rows = {id_: (run_id, status, by) for id_, run_id, status, by in unfinished}
+        for id_ in (running & self._queue.running) - rows.keys():
             self._queue.cancel_attempt(id_)
         for id_, (run_id, status, by) in rows.items():
             if status is AttemptStatus.QUEUED:
@@ -223,10 +234,9 @@ class Engine:
     async def _give_up(self, attempt_id: str, run_id: str) -> None:
         """An attempt whose result could not be written: as if the process had ended."""
         result = {"outcome": Outcome.INTERRUPTED, "error": "Its result could not be stored."}
-        await self._database.write(
-            partial(changes.finish, attempt_id=attempt_id, worker=self.worker, result=result)
-        )
-        self.wake(run_id)
+        work = partial(changes.finish, attempt_id=attempt_id, worker=self.worker, result=result)
+        if await self._database.write(work) is not None:
+            self.wake(run_id)
 
     async def _sweep_forever(self) -> None:
         while True:
@@ -237,15 +247,39 @@ class Engine:
                 log.exception("sweep_failed")
 
     async def _load(self, run_id: str) -> Live | None:
-        """The run from the cache, unless somebody else has changed it since."""
+        """The run from the cache, else from its rows, however many ask at once."""
         cached = self._live.get(run_id)
         if cached is not None:
             return cached
-        async with self._database.read() as session:
-            live = await load.live(session, run_id, self._roles, self._limits, self._estimate)
+        if run_id not in self._loading:
+            self._loading[run_id] = asyncio.create_task(self._read(run_id))
+        return await asyncio.shield(self._loading[run_id])
+
+    async def _read(self, run_id: str) -> Live | None:
+        try:
+            live = await self._read_once(run_id)
+            while run_id in self._outdated:
+                live = await self._read_once(run_id)
+        finally:
+            del self._loading[run_id]
         if live is not None and live.state.status.is_live:
             self._live[run_id] = live
         return live
+
+    async def _read_once(self, run_id: str) -> Live | None:
+        self._outdated.discard(run_id)
+        async with self._database.read() as session:
+            return await load.live(session, run_id, self._roles, self._limits, self._estimate)
+
+    def _forget(self, run_id: str) -> None:
+        """What is cached of the run, or being read, no longer holds."""
+        self._live.pop(run_id, None)
+        if run_id in self._loading:
+            self._outdated.add(run_id)
+
+
+def _nothing(connection: Connection) -> None:
+    """Change nothing."""
 
 
 def prepare(context: Context) -> Call:

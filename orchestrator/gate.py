@@ -31,6 +31,15 @@ class Gated:
     repairs: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Gatekeeping:
+    """What the gate needs to know of a deployment."""
+
+    roles: Collection[str]
+    tools: Collection[str]
+    max_subtasks: int
+
+
 def check(
     plan: Plan,
     roles: Collection[str],

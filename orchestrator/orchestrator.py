@@ -10,10 +10,11 @@ from functools import partial
 from filelock import FileLock, Timeout
 
 from orchestrator import commands
-from orchestrator.commands import Actor, Command, Done, Gatekeeping
+from orchestrator.commands import Actor, Command, Done
 from orchestrator.engine import Engine
 from orchestrator.errors import AlreadyRunning, ConfigurationError, NotFound
 from orchestrator.events import Listener
+from orchestrator.gate import Gatekeeping
 from orchestrator.model.base import Model
 from orchestrator.roles import Roles
 from orchestrator.settings import Settings

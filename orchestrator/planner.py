@@ -38,7 +38,7 @@ Roles:
 
 {untrusted}"""
 
-_SUBTASK_SCHEMA: JsonObject = {
+SUBTASK_SCHEMA: JsonObject = {
     "type": "object",
     "properties": {
         "id": {"type": "string"},
@@ -97,7 +97,7 @@ PLAN_SCHEMA: JsonObject = {
             "description": "What will be there at the end, in one sentence.",
         },
         "pattern": {"type": "string", "enum": [pattern.value for pattern in Pattern]},
-        "subtasks": {"type": "array", "items": _SUBTASK_SCHEMA, "minItems": 1},
+        "subtasks": {"type": "array", "items": SUBTASK_SCHEMA, "minItems": 1},
         "roles": {"type": "array", "items": _ROLE_SCHEMA},
     },
     "required": ["goal", "pattern", "subtasks", "roles"],
@@ -136,7 +136,7 @@ def read(context: Context, reply: Reply) -> Result:
             max_subtasks=context.settings.max_subtasks,
         )
     except ValidationError as error:
-        raise ModelInvalid(_problems(error)) from error
+        raise ModelInvalid(problems_of(error)) from error
     except InvalidPlan as error:
         raise ModelInvalid(error.problems) from error
     return Result(
@@ -164,7 +164,8 @@ def _question(context: Context) -> str:
     return "\n\n".join(parts)
 
 
-def _problems(error: ValidationError) -> list[str]:
+def problems_of(error: ValidationError) -> list[str]:
+    """What does not fit, a sentence each with its place."""
     problems = []
     for problem in error.errors()[:10]:
         place = ".".join(str(part) for part in problem["loc"])

@@ -116,5 +116,5 @@ def called_for(task: str) -> tuple[str, dict[str, str]] | None:
     found = _CALLED.search(task)
     if found is None:
         return None
-    values = {key.lower(): value.strip("\"“” ") for key, value in _VALUE.findall(found[2])}
+    values = {key.lower(): value.strip('"“” ') for key, value in _VALUE.findall(found[2])}
     return found[1].lower(), values

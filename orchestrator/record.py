@@ -13,6 +13,7 @@ from orchestrator.settings import Settings
 from orchestrator.state import (
     Action,
     AskBreakdown,
+    AskBudget,
     Bury,
     Complete,
     Finished,
@@ -189,6 +190,6 @@ class _Record:
 
 
 def _is_own(action: Action) -> bool:
-    if isinstance(action, Synthesize):
+    if isinstance(action, Synthesize | AskBudget):
         return True
     return action.subtask is None if isinstance(action, Start) else action.finished.subtask is None

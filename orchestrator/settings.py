@@ -68,6 +68,37 @@ class Settings(BaseSettings):
     synthesis_max_tokens: int = Field(
         default=16_000, ge=256, description="Tokens the answer may have."
     )
+    synthesis_chars: int = Field(
+        default=200_000,
+        ge=2_000,
+        description="Characters of results one synthesis reads; more are condensed first.",
+    )
+    max_replans: int = Field(
+        default=3, ge=0, description="Reviews that may change the plan of a run."
+    )
+    review_policy: Literal["auto", "ask"] = Field(
+        default="auto",
+        description="Whether what a review adds needs approval (`ask`) or not, within the budget.",
+    )
+    run_tokens: int | None = Field(
+        default=2_000_000, ge=1, description="Tokens a run may use before it asks for more."
+    )
+    run_usd: Decimal | None = Field(
+        default=Decimal(5), gt=0, description="USD a run may cost before it asks for more."
+    )
+    run_minutes: float | None = Field(
+        default=None, gt=0, description="Minutes a run may take before it asks for more."
+    )
+    team_usd_per_day: Decimal | None = Field(
+        default=None, gt=0, description="USD a workspace may spend in a day (UTC)."
+    )
+    strategy: Literal["dependency_based", "top_down"] = Field(
+        default="dependency_based",
+        description="How tasks are decomposed: from the deliverables back, or from the goal down.",
+    )
+    playbooks: Path | None = Field(
+        default=None, description="A folder of playbooks, one YAML file each."
+    )
     max_task_chars: int = Field(
         default=40_000, ge=1000, description="Characters of a task that the models get to read."
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator import graph
+from orchestrator.budget import NO_LIMIT, NOTHING, Budget, Cost
 from orchestrator.model.base import Purpose
 from orchestrator.plan import Pattern, Plan
 from orchestrator.store.tables import Outcome, RequestKind, RunStatus, SubtaskStatus
@@ -25,7 +26,9 @@ class Limits:
     plan_attempts: int = 2
     subtask_attempts: int = 3
     synthesis_attempts: int = 3
+    review_attempts: int = 2
     interruptions: int = 3
+    replans: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Work:
     after: tuple[int, ...]
     # Longest remaining path first, then priority 1 to 5, then the order of the plan.
     rank: tuple[float, int, int]
+    stage: int = 1
+    cost: Cost = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,8 @@ class Progress:
 class Finished:
     """An attempt that is over and has not been acted upon.
 
-    `text` is what went wrong or what the worker asks; `data` goes with it.
+    `text` is what went wrong or what the worker asks; `data` goes with it. `reserved` was set
+    aside for it when it started, `spent` is what it used.
     """
 
     attempt_id: str
@@ -62,6 +68,13 @@ class Finished:
     outcome: Outcome
     text: str = field(default="", compare=False)
     data: Any = field(default=None, compare=False)
+    reserved: Cost = field(default=NOTHING, compare=False)
+    spent: Cost = field(default=NOTHING, compare=False)
+
+    @property
+    def is_account_trouble(self) -> bool:
+        """Whether it failed for a reason no retry changes: key, spend limit, model access."""
+        return isinstance(self.data, dict) and bool(self.data.get("account"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +150,52 @@ class Complete:
     finished: Finished
 
 
-Action = Start | Succeed | TryAgain | Bury | Pause | Propose | AskBreakdown | Synthesize | Complete
+@dataclass(frozen=True, slots=True)
+class EndReview:
+    """A review is over: make the changes it asks for, if it succeeded and asks for any."""
+
+    finished: Finished
+
+
+@dataclass(frozen=True, slots=True)
+class AskAccount:
+    """The account is in trouble: pause the run and say so, without using up an attempt."""
+
+    finished: Finished
+
+
+@dataclass(frozen=True, slots=True)
+class AskBudget:
+    """The next call could cost more than is left: a person may raise the budget."""
+
+
+Action = (
+    Start
+    | Succeed
+    | TryAgain
+    | Bury
+    | Pause
+    | Propose
+    | AskBreakdown
+    | Synthesize
+    | Complete
+    | EndReview
+    | AskAccount
+    | AskBudget
+)
+
+# A run with one of these open starts nothing.
+_HOLDING = frozenset({RequestKind.BUDGET, RequestKind.ACCOUNT, RequestKind.PLAN_CHANGE})
 
 
 @dataclass(slots=True)
 class RunState:
     """The state of one run, kept up to date by `apply` and `finish` in constant time a change.
 
-    `own` is the progress of what the run does itself (planning, synthesis). `left` holds, for
-    every subtask changed since the last commit, the status it had then.
+    `own` is the progress of what the run does itself (planning, reviews, synthesis). `left`
+    holds, for every subtask changed since the last commit, the status it had then. `reviewed`
+    counts the subtasks that were done (in a staged plan: the stages) at the last review,
+    `replans` the reviews that changed the plan.
     """
 
     status: RunStatus
@@ -153,6 +203,13 @@ class RunState:
     auto_approve: bool = False
     concurrency: int = 5
     limits: Limits = Limits()
+    pattern: Pattern = Pattern.GRAPH
+    reviewed: int = 0
+    replans: int = 0
+    budget: Budget = NO_LIMIT
+    spent: Cost = NOTHING
+    reserved: Cost = NOTHING
+    own_costs: Mapping[Purpose, Cost] = field(default_factory=dict)
     work: Mapping[int, Work] = field(default_factory=dict)
     subtasks: dict[int, Progress] = field(default_factory=dict)
     finished: list[Finished] = field(default_factory=list)
@@ -178,8 +235,10 @@ class RunState:
             self._line_up(number)
 
     def finish(self, finished: Finished) -> None:
-        """Take note that an attempt is over."""
+        """Take note that an attempt is over, and settle what was reserved for it."""
         self.finished.append(finished)
+        self.reserved -= finished.reserved
+        self.spent += finished.spent
 
     def startable(self) -> int | None:
         """The subtask that should start next, or None when none can or there is no room."""
@@ -193,6 +252,43 @@ class RunState:
         over = sum(self._counts[status] for status in _OVER)
         return bool(self.subtasks) and over == len(self.subtasks)
 
+    @property
+    def is_held(self) -> bool:
+        """Whether nothing may start until somebody has answered."""
+        return any(request.kind in _HOLDING for request in self.requests)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is under way."""
+        return self.own.attempt_id is not None or self._counts[SubtaskStatus.RUNNING] > 0
+
+    @property
+    def is_review_due(self) -> bool:
+        """Whether the orchestrator should look at results before (staged) or while others run."""
+        if self.replans >= self.limits.replans or not self.subtasks:
+            return False
+        if self.pattern is Pattern.DYNAMIC:
+            return self._counts[SubtaskStatus.SUCCEEDED] > self.reviewed
+        return self.pattern is Pattern.STAGED and self._next_stage - 1 > self.reviewed
+
+    @property
+    def _next_stage(self) -> int:
+        """The stage of what could start now; 1 where nothing can."""
+        return self.work[self._ready[0][1]].stage if self._ready else 1
+
+    def cost_of(self, start: Start) -> Cost:
+        """What such an attempt costs at the most."""
+        if start.subtask is not None:
+            return self.work[start.subtask].cost
+        return self.own_costs.get(start.purpose, NOTHING)
+
+    def can_afford(self, start: Start) -> bool:
+        """Whether the attempt stays within the budget, with the answer's cost held back."""
+        needed = self.spent + self.reserved + self.cost_of(start)
+        if start.purpose is not Purpose.SYNTHESIS:
+            needed += self.own_costs.get(Purpose.SYNTHESIS, NOTHING)
+        return self.budget.allows(needed)
+
     def is_current(self, finished: Finished) -> bool:
         """Whether `finished` is the attempt its subtask (or the run) is waiting for."""
         progress = self.own if finished.subtask is None else self.subtasks.get(finished.subtask)
@@ -204,9 +300,10 @@ class RunState:
 
     def apply(self, action: Action) -> Action:
         """Move to the state after `action`, and return it."""
-        if not isinstance(action, Start | Synthesize):
+        if not isinstance(action, Start | Synthesize | AskBudget):
             self.finished.remove(action.finished)
         if isinstance(action, Start):
+            self.reserved += self.cost_of(action)
             self.named(action.subtask, _UNNAMED)
         elif isinstance(action, Succeed):
             self._succeed(action.finished)
@@ -214,12 +311,23 @@ class RunState:
             self._failed(action)
         elif isinstance(action, Pause):
             self._pause(action.finished)
+        elif isinstance(action, AskAccount):
+            self._put_back(action.finished)
+        elif isinstance(action, AskBudget):
+            self.requests.add(OpenRequest(RequestKind.BUDGET, None))
         else:
             self._apply_to_run(action)
         return action
 
-    def _apply_to_run(self, action: Propose | AskBreakdown | Synthesize | Complete) -> None:
+    def _apply_to_run(
+        self, action: Propose | AskBreakdown | Synthesize | Complete | EndReview
+    ) -> None:
         match action:
+            case EndReview():
+                self.own = Progress()
+                is_staged = self.pattern is Pattern.STAGED
+                done = self._counts[SubtaskStatus.SUCCEEDED]
+                self.reviewed = self._next_stage - 1 if is_staged else done
             case Propose():
                 self.status = RunStatus.RUNNING if self.auto_approve else RunStatus.PROPOSED
                 self.own = Progress(tries=self.own.tries + 1)
@@ -273,6 +381,15 @@ class RunState:
         )
         self._line_up(number)
 
+    def _put_back(self, finished: Finished) -> None:
+        """The attempt does not count; what it was for waits until the account is in order."""
+        self.requests.add(OpenRequest(RequestKind.ACCOUNT, None))
+        if finished.subtask is None:
+            self.own = replace(self.own, attempt_id=None)
+            return
+        self._change(finished.subtask, status=SubtaskStatus.READY, attempt_id=None)
+        self._line_up(finished.subtask)
+
     def _pause(self, finished: Finished) -> None:
         number = finished.subtask
         assert number is not None
@@ -313,13 +430,19 @@ def _after_failure(progress: Progress, finished: Finished) -> Progress:
     )
 
 
-def works(plan: Plan, seconds: Mapping[int, float]) -> dict[int, Work]:
-    """What `plan` means for decisions, with the expected seconds of each subtask."""
+def works(
+    plan: Plan, seconds: Mapping[int, float], costs: Mapping[int, Cost] | None = None
+) -> dict[int, Work]:
+    """What `plan` means for decisions, with the expected seconds and worst cost of each subtask."""
+    costs = costs or {}
     after = dict(_edges(plan))
     longest = graph.remaining(after, seconds)
     return {
         subtask.number: Work(
-            after[subtask.number], (-longest[subtask.number], subtask.priority, position)
+            after[subtask.number],
+            (-longest[subtask.number], subtask.priority, position),
+            subtask.stage or 1,
+            costs.get(subtask.number, NOTHING),
         )
         for position, subtask in enumerate(plan.subtasks)
     }

@@ -35,6 +35,8 @@ def planning(view: RunView) -> Payload:
         else f"On it! I'm planning *{view.name}*…"
     )
     blocks: list[Block] = [paragraph(f"📝 {sentence}")]
+    if again and view.note.strip():
+        blocks.append(text.rich_text(text.quote(text.block(view.note, 600))))
     if len(view.task) > MOST_TASK:
         blocks.append(context(_trimmed(len(view.task))))
     blocks.append(actions(stop_button(view)))
@@ -106,7 +108,7 @@ def said(sentence: str) -> Payload:
 
 def failure(sentence: str, log_id: str) -> Payload:
     """Something went wrong; `log_id` is also in the log."""
-    told = text.escape(text.line(sentence, 1000))
+    told = text.escape(text.line(sentence, 600))
     shown = f"{told} If it happens again, tell whoever runs me: `{text.escape(log_id)}`."
     return Payload([paragraph(f"⚠️ {shown}")], shown)
 

@@ -21,19 +21,23 @@ _HELP = (
 
 @dataclass(frozen=True, slots=True)
 class _Extent:
-    """How much is shown: characters of titles and of what went wrong, and dead letters."""
+    """How much is shown: characters of titles, of what is asked and of what went wrong.
+
+    And how many dead letters.
+    """
 
     title: int
+    asked: int
     error: int
     letters: int
 
 
 _EXTENTS = (
-    _Extent(title=150, error=600, letters=12),
-    _Extent(title=100, error=200, letters=12),
-    _Extent(title=80, error=0, letters=12),
-    _Extent(title=60, error=0, letters=8),
-    _Extent(title=40, error=0, letters=6),
+    _Extent(title=150, asked=2500, error=600, letters=12),
+    _Extent(title=100, asked=1200, error=200, letters=12),
+    _Extent(title=80, asked=500, error=0, letters=12),
+    _Extent(title=60, asked=500, error=0, letters=8),
+    _Extent(title=40, asked=300, error=0, letters=6),
 )
 
 
@@ -44,44 +48,48 @@ def request(view: RunView, requests: Sequence[RequestView]) -> Payload:
     """
     if not requests:
         raise ValueError("no requests")
+    return fitting(partial(_request, view, requests, extent) for extent in _EXTENTS)
+
+
+def _request(view: RunView, requests: Sequence[RequestView], extent: _Extent) -> Payload:
     first = requests[0]
-    if first.kind is RequestKind.DEAD_LETTER and len(requests) > 1:
-        return fitting(partial(_dead_letters, view, requests, extent) for extent in _EXTENTS)
-    if first.kind is RequestKind.DEAD_LETTER:
-        return _dead_letter(view, first)
-    if first.kind is RequestKind.QUESTION:
-        return _question(view, first)
-    if first.kind is RequestKind.BREAKDOWN:
-        return _breakdown(view, first)
-    return _other(view, first)
+    if len(requests) > 1:
+        return _dead_letters(view, requests, extent)
+    match first.kind:
+        case RequestKind.DEAD_LETTER if first.subtask is None:
+            return _lost_answer(view, first, extent)
+        case RequestKind.DEAD_LETTER:
+            return _dead_letter(view, first, first.subtask, extent)
+        case RequestKind.QUESTION:
+            return _question(view, first, extent)
+        case RequestKind.BREAKDOWN:
+            return _breakdown(view, first, extent)
+    return _other(view, first, extent)
 
 
 # --- a dead letter -------------------------------------------------------------------------
 
 
-def _dead_letter(view: RunView, letter: RequestView) -> Payload:
-    if letter.subtask is None:
-        return _lost_answer(view, letter)
-    subtask = view.subtask(letter.subtask)
-    what = f"Subtask {letter.subtask} of {view.name} failed"
+def _dead_letter(view: RunView, letter: RequestView, number: int, extent: _Extent) -> Payload:
+    what = f"Subtask {number} of {view.name} failed"
     blocks = [
         _opening(view, letter, f"❌ {_bold_name(what, view)} and needs you."),
-        text.rich_text(*_story(letter, subtask, _EXTENTS[0])),
+        text.rich_text(*_story(letter, view.subtask(number), extent)),
     ]
     if not letter.is_open:
         return _closed(letter, blocks, what)
-    if held := _held_up(view, letter.subtask):
+    if held := _held_up(view, number):
         blocks.append(context(f"Waiting for it: {held}. Everything else goes on."))
     blocks.append(actions(*_ways_out(view, letter), note.stop_button(view)))
     blocks.append(context(_HELP))
     return Payload(blocks, f"{what}: {words.why(letter.outcome)}. What now?")
 
 
-def _lost_answer(view: RunView, letter: RequestView) -> Payload:
+def _lost_answer(view: RunView, letter: RequestView, extent: _Extent) -> Payload:
     what = f"The answer of {view.name} could not be written"
     blocks = [
         _opening(view, letter, f"❌ {_bold_name(what, view)}."),
-        text.rich_text(*_story(letter, None, _EXTENTS[0])),
+        text.rich_text(*_story(letter, None, extent)),
     ]
     if not letter.is_open:
         return _closed(letter, blocks, what)
@@ -178,13 +186,13 @@ def _row(view: RunView, letter: RequestView, extent: _Extent) -> Iterator[Block]
 # --- a question, a plan to write, anything else ----------------------------------------------
 
 
-def _question(view: RunView, question: RequestView) -> Payload:
+def _question(view: RunView, question: RequestView, extent: _Extent) -> Payload:
     subtask = view.subtask(question.subtask) if question.subtask is not None else None
     whose = f"Subtask {question.subtask}" if question.subtask is not None else "A worker"
     what = f"{whose} of {view.name} has a question"
-    parts = [text.quote(text.block(question.text, 2500))]
+    parts = [text.quote(text.block(question.text, extent.asked))]
     if subtask is not None:
-        title = text.span(f"{subtask.number}. {text.line(subtask.title, 150)}", bold=True)
+        title = text.span(f"{subtask.number}. {text.line(subtask.title, extent.title)}", bold=True)
         parts.insert(0, text.section(title))
     blocks = [_opening(view, question, f"💬 {_bold_name(what, view)}."), text.rich_text(*parts)]
     if not question.is_open:
@@ -203,14 +211,14 @@ def _question(view: RunView, question: RequestView) -> Payload:
     return Payload(blocks, f"{what}: {text.escape(text.line(question.text, 200))}")
 
 
-def _breakdown(view: RunView, request_: RequestView) -> Payload:
+def _breakdown(view: RunView, request_: RequestView, extent: _Extent) -> Payload:
     what = f"{view.name} could not be planned"
     sentence = f"🧩 I could not make a plan for *{view.name}*."
     if request_.is_open:
         sentence += " You can write the subtasks yourself, one a line; I'll do the rest."
     blocks = [_opening(view, request_, sentence)]
     if request_.text.strip():
-        blocks.append(text.rich_text(text.quote(text.block(request_.text, 600))))
+        blocks.append(text.rich_text(text.quote(text.block(request_.text, extent.asked))))
     if not request_.is_open:
         return _closed(request_, blocks, what)
     write = button("Write the subtasks", ids.BREAKDOWN, request_.id, style="primary")
@@ -218,11 +226,11 @@ def _breakdown(view: RunView, request_: RequestView) -> Payload:
     return Payload(blocks, f"{what}: please write the subtasks.")
 
 
-def _other(view: RunView, request_: RequestView) -> Payload:
+def _other(view: RunView, request_: RequestView, extent: _Extent) -> Payload:
     what = f"{view.name} needs you"
     blocks = [
         _opening(view, request_, f"✋ {_bold_name(what, view)}."),
-        text.rich_text(text.quote(text.block(request_.text, 2500))),
+        text.rich_text(text.quote(text.block(request_.text, extent.asked))),
     ]
     if not request_.is_open:
         return _closed(request_, blocks, what)
@@ -247,7 +255,7 @@ def _closed(request_: RequestView, blocks: list[Block], what: str) -> Payload:
     """The message once nothing is left to do in it: who did what, no buttons."""
     blocks.append(context(_what_became(request_)))
     if request_.status is RequestStatus.ANSWERED and request_.kind is RequestKind.QUESTION:
-        answer = text.block(request_.answer_text, 1500)
+        answer = text.block(request_.answer_text, 500)
         blocks.append(text.rich_text(text.quote(answer)))
     return Payload(blocks, f"{what}; that has been dealt with.")
 

@@ -53,6 +53,7 @@ _EXTENTS = (
     _Extent(instructions=0, output=0, title=80),
     _Extent(instructions=0, output=0, title=60, folded=True),
     _Extent(instructions=0, output=0, title=40, folded=True),
+    _Extent(instructions=0, output=0, title=30, folded=True),
     _Extent(instructions=0, output=0, title=40, folded=True, cards=25),
     _Extent(instructions=0, output=0, title=30, folded=True, cards=12),
     _Extent(instructions=0, output=0, title=30, lines=15, folded=True, cards=6),
@@ -200,7 +201,7 @@ def _card(subtask: SubtaskView, extent: _Extent) -> Block:
         title = f"{title} ({words.state(subtask)})"
     card: Block = {
         "type": "task_card",
-        "task_id": f"subtask-{subtask.number}",
+        "task_id": f"s{subtask.number}",
         "title": title,
         "status": _CARD.get(subtask.status, "pending") if subtask.status else "pending",
     }

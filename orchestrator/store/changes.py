@@ -41,11 +41,15 @@ revision: sa.Table = PlanRevision.__table__  # type: ignore[attr-defined]
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What a decision rests on; if any of it has changed, the decision is void."""
+    """What a decision rests on; it is void if commands or another decision came in between.
+
+    Results that came in between (`version` has moved) leave it valid, but undecided upon.
+    """
 
     run_id: str
     commands: int
     advanced_version: int
+    version: int
 
 
 @dataclass(slots=True)
@@ -71,10 +75,13 @@ _ADVANCE = (
     )
     .values(
         version=run.c.version + 1,
-        advanced_version=run.c.version + 1,
+        advanced_version=sa.case(
+            (run.c.version == sa.bindparam("version_"), run.c.version + 1),
+            else_=sa.bindparam("version_"),
+        ),
         updated_at=sa.bindparam("updated_at"),
     )
-    .returning(run.c.version)
+    .returning(run.c.version, run.c.advanced_version)
 )
 _SAVE_SUBTASK = (
     sa.update(subtask)
@@ -100,15 +107,17 @@ _SAVE_SUBTASK = (
 _INSERT = {table: sa.insert(table) for table in (revision, subtask, attempt, request, event)}
 
 
-def advance(connection: Connection, basis: Basis, changes: Changes) -> int:
-    """Commit what was decided on `basis`; returns the run's new version. Raises Conflict."""
+def advance(connection: Connection, basis: Basis, changes: Changes) -> tuple[int, int]:
+    """Commit what was decided on `basis`; returns the run's new version and the one that is
+    decided upon, which is behind where a result came in meanwhile. Raises Conflict."""
     guard = {
         "run_": basis.run_id,
         "commands_": basis.commands,
         "advanced_": basis.advanced_version,
+        "version_": basis.version,
     }
-    version = connection.execute(_ADVANCE, {**guard, "updated_at": now()}).scalar()
-    if version is None:
+    versions = connection.execute(_ADVANCE, {**guard, "updated_at": now()}).first()
+    if versions is None:
         raise Conflict(f"run {basis.run_id} moved on")
     if changes.run:
         connection.execute(sa.update(run).where(run.c.id == basis.run_id).values(changes.run))
@@ -123,7 +132,7 @@ def advance(connection: Connection, basis: Basis, changes: Changes) -> int:
         if rows:
             connection.execute(_INSERT[table], rows)
     add_events(connection, changes.events)
-    return int(version)
+    return versions.version, versions.advanced_version
 
 
 def _save_subtasks(
@@ -190,7 +199,15 @@ _CLAIM = (
         worker=sa.bindparam("worker_"),
         started_at=sa.bindparam("started_at_"),
     )
-    .returning(attempt)
+    .returning(
+        attempt.c.id,
+        attempt.c.run_id,
+        attempt.c.subtask,
+        attempt.c.purpose,
+        attempt.c.number,
+        attempt.c.role,
+        attempt.c.parameters,
+    )
 )
 
 
@@ -231,7 +248,7 @@ _COUNT = (
 
 
 def claim(connection: Connection, attempt_id: str, worker: str) -> dict[str, Any] | None:
-    """Make the attempt this worker's and return its row; None when it is taken already, or over."""
+    """Make the attempt this worker's and return what it is; None when it is taken, or over."""
     values = {"id_": attempt_id, "worker_": worker, "started_at_": now()}
     claimed = connection.execute(_CLAIM, values).mappings().first()
     return dict(claimed) if claimed else None

@@ -66,7 +66,7 @@ class Database:
         if self._closed:
             raise RuntimeError("the database is closed")
         loop = asyncio.get_running_loop()
-        pending = _Pending(work, loop.create_future())
+        pending: _Pending[T] = _Pending(work, loop.create_future())
         self._pending.append(pending)
         self._idle.clear()
         self._schedule(loop)

@@ -52,7 +52,8 @@ class Live:
     @property
     def basis(self) -> Basis:
         """What a decision made now rests on."""
-        return Basis(self.run.id, self.run.commands, self.run.advanced_version)
+        run = self.run
+        return Basis(run.id, run.commands, run.advanced_version, run.version)
 
 
 async def live(

@@ -32,7 +32,7 @@ def migrate(url: str) -> str:
         engine = sa.create_engine(synchronous(parsed), poolclass=sa.NullPool)
         with engine.begin() as connection:
             return _upgrade(connection)
-    except (OSError, sa.exc.OperationalError) as error:
+    except (OSError, sa.exc.DatabaseError) as error:
         place = path or f"{parsed.host}:{parsed.port or 5432}"
         reason = str(getattr(error, "orig", None) or error).split("\n")[0]
         raise ConfigurationError(

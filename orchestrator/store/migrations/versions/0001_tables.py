@@ -26,6 +26,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_team")),
     )
     op.create_table(
+        "playbook",
+        sa.Column("team_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("parameters", sa.JSON(), nullable=False),
+        sa.Column("plan", sa.JSON(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["team_id"], ["team.id"], name=op.f("fk_playbook_team_id")),
+        sa.PrimaryKeyConstraint("team_id", "name", name=op.f("pk_playbook")),
+    )
+    op.create_table(
         "run",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("team_id", sa.Text(), nullable=False),
@@ -50,7 +62,14 @@ def upgrade() -> None:
         sa.Column("answer_revision", sa.Integer(), nullable=False),
         sa.Column("gaps", sa.Integer(), nullable=False),
         sa.Column("auto_approve", sa.Boolean(), nullable=False),
+        sa.Column("asks_changes", sa.Boolean(), nullable=False),
         sa.Column("concurrency", sa.Integer(), nullable=False),
+        sa.Column("guidance", sa.Text(), nullable=False),
+        sa.Column("reviewed", sa.Integer(), nullable=False),
+        sa.Column("replans", sa.Integer(), nullable=False),
+        sa.Column("limit_tokens", sa.Integer(), nullable=True),
+        sa.Column("limit_usd", sa.Numeric(precision=14, scale=6), nullable=True),
+        sa.Column("limit_s", sa.Float(), nullable=True),
         sa.Column("tokens", sa.Integer(), nullable=False),
         sa.Column("cost_usd", sa.Numeric(precision=14, scale=6), nullable=False),
         sa.Column("cost_known", sa.Boolean(), nullable=False),
@@ -126,6 +145,8 @@ def upgrade() -> None:
         sa.Column("cache_read_tokens", sa.Integer(), nullable=False),
         sa.Column("cache_write_tokens", sa.Integer(), nullable=False),
         sa.Column("cost_usd", sa.Numeric(precision=14, scale=6), nullable=True),
+        sa.Column("reserved_tokens", sa.Integer(), nullable=False),
+        sa.Column("reserved_usd", sa.Numeric(precision=14, scale=6), nullable=False),
         sa.Column("queued_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
@@ -201,6 +222,7 @@ def upgrade() -> None:
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("options", sa.JSON(), nullable=False),
+        sa.Column("data", sa.JSON(), nullable=False),
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("answer", sa.Text(), nullable=True),
         sa.Column("answer_text", sa.Text(), nullable=False),
@@ -289,6 +311,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_run_team_id_id")
 
     op.drop_table("run")
+    op.drop_table("playbook")
     op.drop_table("team")
     op.drop_table("processed_event")
     # ### end Alembic commands ###

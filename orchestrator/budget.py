@@ -1,0 +1,97 @@
+"""What runs may cost: estimated before, reserved at the start of each call, settled after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from orchestrator.attempts import Parameters
+from orchestrator.model.base import Purpose
+from orchestrator.plan import Size, Subtask
+from orchestrator.settings import Settings
+
+# USD of a call by model, tokens in and tokens out; None where the model's price is unknown.
+Price = Callable[[str, int, int], Decimal | None]
+
+# Characters a token has at least, on average, in the languages people write tasks in: a low
+# number, so that a reservation is rather too large.
+_CHARS_PER_TOKEN = 3
+_PROMPT_TOKENS = 1_000
+
+# Tokens a worker writes for a subtask of each size, for estimates shown to people.
+_USUAL_OUTPUT: dict[Size, int] = {"S": 400, "M": 1_000, "L": 2_500}
+_USUAL_ANSWER = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Tokens in and out together, and USD; an unknown price counts as none, and says so."""
+
+    tokens: int = 0
+    usd: Decimal = Decimal(0)
+    is_known: bool = True
+
+    def __add__(self, other: Cost) -> Cost:
+        known = self.is_known and other.is_known
+        return Cost(self.tokens + other.tokens, self.usd + other.usd, known)
+
+    def __sub__(self, other: Cost) -> Cost:
+        return Cost(self.tokens - other.tokens, self.usd - other.usd, self.is_known)
+
+
+NOTHING = Cost()
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The limits of a run; None is no limit."""
+
+    tokens: int | None = None
+    usd: Decimal | None = None
+
+    def allows(self, cost: Cost) -> bool:
+        """Whether `cost` is within every limit."""
+        if self.tokens is not None and cost.tokens > self.tokens:
+            return False
+        return self.usd is None or cost.usd <= self.usd
+
+
+NO_LIMIT = Budget()
+
+
+def free(model: str, tokens_in: int, tokens_out: int) -> Decimal | None:  # noqa: ARG001
+    """The price of models that cost nothing."""
+    return Decimal(0)
+
+
+def worst_case(parameters: Parameters, chars: int, price: Price) -> Cost:
+    """What a call with a prompt of `chars` characters costs at the most."""
+    tokens_in = chars // _CHARS_PER_TOKEN + _PROMPT_TOKENS
+    return _cost(parameters.model, tokens_in, parameters.max_tokens, price)
+
+
+def usual(subtask: Subtask, parameters: Parameters, chars: int, price: Price) -> Cost:
+    """What a subtask should cost."""
+    tokens_in = chars // (_CHARS_PER_TOKEN + 1) + _PROMPT_TOKENS
+    return _cost(parameters.model, tokens_in, _USUAL_OUTPUT[subtask.size], price)
+
+
+def usual_answer(parameters: Parameters, chars: int, price: Price) -> Cost:
+    """What the synthesis should cost."""
+    tokens_in = chars // (_CHARS_PER_TOKEN + 1) + _PROMPT_TOKENS
+    return _cost(parameters.model, tokens_in, _USUAL_ANSWER, price)
+
+
+def _cost(model: str, tokens_in: int, tokens_out: int, price: Price) -> Cost:
+    usd = price(model, tokens_in, tokens_out)
+    return Cost(tokens_in + tokens_out, usd or Decimal(0), usd is not None)
+
+
+def prompt_chars(task: str, settings: Settings, purpose: Purpose, results: int) -> int:
+    """Characters of a prompt at the most: the task, and the results it is given."""
+    shared = min(len(task), settings.max_task_chars)
+    of_results = results * settings.result_chars
+    if purpose is Purpose.SYNTHESIS:
+        of_results = min(of_results, settings.synthesis_chars)
+    return shared + of_results

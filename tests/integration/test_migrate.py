@@ -1,0 +1,127 @@
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from orchestrator.errors import ConfigurationError, NewerDatabase
+from orchestrator.store import tables
+from orchestrator.store.database import parse, synchronous
+from orchestrator.store.migrate import migrate
+
+
+@pytest.fixture
+def connect(empty_database_url):
+    engine = sa.create_engine(synchronous(parse(empty_database_url)), poolclass=sa.NullPool)
+    yield engine.begin
+    engine.dispose()
+
+
+def revisions(connection):
+    return list(connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars())
+
+
+def test_an_empty_database_gets_every_table(empty_database_url, connect):
+    revision = migrate(empty_database_url)
+
+    with connect() as connection:
+        assert set(tables.metadata.tables) < set(sa.inspect(connection).get_table_names())
+        assert revisions(connection) == [revision]
+
+
+def test_migrating_again_changes_nothing_and_loses_nothing(empty_database_url, connect):
+    first = migrate(empty_database_url)
+    with connect() as connection:
+        connection.execute(sa.insert(tables.Team.__table__), [tables.row(tables.Team(id="T1"))])
+
+    assert migrate(empty_database_url) == first
+    with connect() as connection:
+        assert connection.execute(sa.select(tables.Team.__table__.c.id)).scalars().all() == ["T1"]
+
+
+def test_the_migrations_make_the_tables_that_the_code_uses(empty_database_url, connect):
+    migrate(empty_database_url)
+
+    with connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": _is_another_type, "compare_server_default": True}
+        )
+        assert compare_metadata(context, tables.metadata) == []
+
+
+def _is_another_type(context, inspected, column, stored, wanted):
+    """Whether the column holds something else. How long a text may be is the code's affair."""
+    kinds = (sa.String, sa.Integer, sa.Numeric, sa.DateTime, sa.Boolean, sa.JSON)
+    plain = wanted.impl if isinstance(wanted, sa.types.TypeDecorator) else wanted
+    return not any(isinstance(stored, kind) and isinstance(plain, kind) for kind in kinds)
+
+
+def test_threads_that_migrate_at_once_do_it_one_after_the_other(empty_database_url, connect):
+    with ThreadPoolExecutor(4) as threads:
+        migrated = list(threads.map(migrate, [empty_database_url] * 4))
+
+    assert len(set(migrated)) == 1
+    with connect() as connection:
+        assert revisions(connection) == migrated[:1]
+
+
+def test_processes_that_migrate_at_once_do_it_one_after_the_other(empty_database_url, connect):
+    program = "import sys; from orchestrator.store.migrate import migrate; migrate(sys.argv[1])"
+    command = [sys.executable, "-c", program, empty_database_url]
+    started = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    ended = [(process.communicate(timeout=30)[1], process.returncode) for process in started]
+
+    assert [code for _, code in ended] == [0, 0], ended
+    with connect() as connection:
+        assert len(revisions(connection)) == 1
+
+
+def test_a_database_of_a_later_version_is_left_alone(empty_database_url, connect):
+    migrate(empty_database_url)
+    with connect() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(NewerDatabase, match="later version"):
+        migrate(empty_database_url)
+    with connect() as connection:
+        assert revisions(connection) == ["9999"]
+
+
+def test_the_folder_of_a_sqlite_file_is_made(tmp_path):
+    migrate(f"sqlite+aiosqlite:///{tmp_path}/a/b/c.db")
+
+    assert (tmp_path / "a" / "b" / "c.db").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    place = tmp_path / "file" / "c.db"
+
+    with pytest.raises(ConfigurationError) as refused:
+        migrate(f"sqlite+aiosqlite:///{place}")
+
+    sentence = str(refused.value)
+    assert sentence.startswith(f"The database at {place} cannot be opened (")
+    assert sentence.endswith("Check DATABASE_URL and that the folder can be written to.")
+
+
+def test_a_place_where_no_file_can_be_is_named(tmp_path):
+    with pytest.raises(ConfigurationError, match="cannot be opened"):
+        migrate(f"sqlite+aiosqlite:///{tmp_path}")
+
+
+def test_a_file_that_is_no_database_is_named_and_left_alone(tmp_path):
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear reader, " * 100)
+
+    with pytest.raises(ConfigurationError, match=r"letter\.txt cannot be opened"):
+        migrate(f"sqlite+aiosqlite:///{letter}")
+    assert letter.read_text().startswith("Dear reader")
+
+
+def test_a_server_that_does_not_answer_is_named():
+    with pytest.raises(ConfigurationError, match=r"127\.0\.0\.1:1 cannot be opened"):
+        migrate("postgresql://nobody:secret@127.0.0.1:1/nothing")

@@ -1,0 +1,322 @@
+import json
+from dataclasses import replace
+
+import pytest
+from block_views import (
+    HOSTILE,
+    RUN,
+    checked_modal,
+    done,
+    going,
+    hostile,
+    labels,
+    large,
+    live_mentions,
+    plan,
+    request,
+    revision,
+    run,
+    subtask,
+    values,
+    words,
+)
+
+from bot.blocks import edit_form, modals
+from bot.localslack.inputs import initial_state
+from orchestrator.plan import Plan, Subtask
+from orchestrator.store.tables import RequestKind, RunStatus, SubtaskStatus
+
+ROLES = ["analyst", "generalist", "researcher", "writer"]
+QUESTION = request(RequestKind.QUESTION, subtask=1, text="Which one?")
+
+
+def entered(view, **changed):
+    """What Slack reports of the form, with what a person changed, by block id."""
+    state = initial_state(view["blocks"], {})
+    for block_id, entry in changed.items():
+        state[block_id]["value"] |= entry
+    return state
+
+
+def fields(view):
+    return [block["block_id"] for block in view["blocks"] if block["type"] == "input"]
+
+
+def about(view):
+    return json.loads(view["private_metadata"])
+
+
+def choice(value):
+    return {"selected_option": {"value": value}}
+
+
+def choices(*given):
+    return {"selected_options": [{"value": value} for value in given]}
+
+
+# --- to read
+
+
+def test_instructions_show_everything_about_the_plan():
+    revisions = (revision(feedback="Fewer steps", repairs=("A circle was broken.",)),)
+    said = words(checked_modal(modals.instructions(run(revisions=revisions))))
+
+    assert "Recommend a job queue" in said
+    assert "Fewer steps" in said
+    assert "A circle was broken." in said
+    assert "Look up fact 1 and name the source." in said
+    assert "analyst · after 1 · priority 1" in said
+
+
+def test_details_show_how_each_subtask_went():
+    view = going(SubtaskStatus.DEAD, SubtaskStatus.SUCCEEDED)
+    known = (
+        replace(view.subtasks[0], tries=3, seconds=12.0, error="No answer."),
+        replace(view.subtasks[1], output="It is blue."),
+    )
+    said = words(checked_modal(modals.details(replace(view, subtasks=known))))
+
+    assert "failed · researcher · 3 attempts · 12 s" in said
+    assert "What went wrong\nNo answer." in said
+    assert "Result\nIt is blue." in said
+    assert "1 of 2 done" in said
+    assert "12,345 tokens · $0.0132" in said
+
+
+@pytest.mark.parametrize("state", RunStatus)
+def test_there_are_details_in_every_state(state):
+    checked_modal(modals.details(run(state)))
+    checked_modal(modals.details(run(state, subtasks=(), goal="", revisions=(), revision=0)))
+
+
+@pytest.mark.parametrize("count", [50, 90, 500])
+@pytest.mark.parametrize("text", ["Find every fact", "👩‍👩‍👧‍👦"])
+def test_large_runs_can_be_looked_into(count, text):
+    checked_modal(modals.details(large(count, text)))
+    checked_modal(modals.instructions(large(count, text)))
+
+
+def test_a_notice_names_people_and_keeps_what_was_typed():
+    view = checked_modal(modals.notice("Edit", "<@U111> decided already.", kept="1. My plan"))
+
+    assert view["blocks"][0]["elements"][0]["elements"][0] == {"type": "user", "user_id": "U111"}
+    assert "1. My plan" in words(view)
+    checked_modal(modals.loading("A title that is much too long for a dialog"))
+
+
+# --- the form
+
+
+def test_the_form_has_the_fields_of_each_subtask_and_of_a_new_one():
+    view = checked_modal(modals.edit(run(), plan(2), ROLES))
+
+    names = ("title", "instructions", "role", "after", "priority", "remove")
+    added = ("title", "instructions", "role", "after")
+    assert fields(view) == [
+        *(f"1:{name}" for name in names),
+        *(f"2:{name}" for name in names),
+        *(f"3:{name}" for name in added),
+    ]
+    assert view["callback_id"] == "edit_plan"
+    assert about(view) == {"run_id": RUN, "revision": 1, "page": 0}
+    assert labels(view) == ["Edit as text"]
+
+
+def test_a_form_left_as_it_is_changes_nothing():
+    before = plan(5)
+
+    view = modals.edit(run(), before, ROLES)
+
+    assert modals.edited(before, entered(view)) == before
+
+
+def test_what_is_entered_is_in_the_plan():
+    before = plan(3)
+    view = modals.edit(run(), before, ROLES)
+    state = entered(
+        view,
+        **{
+            "1:title": {"value": "  Another\ttitle "},
+            "2:role": choice("writer"),
+            "3:after": choices("1", "2"),
+            "3:priority": choice("1"),
+            "3:instructions": {"value": None},
+        },
+    )
+    after = modals.edited(before, state)
+
+    assert after.subtask(1).title == "Another title"
+    assert after.subtask(2).role == "writer"
+    assert after.subtask(3).after == (2, 1)
+    assert after.subtask(3).priority == 1
+    assert after.subtask(3).instructions == ""
+
+
+def test_a_removed_subtask_is_no_longer_waited_for():
+    before = plan(3)
+    state = entered(modals.edit(run(), before, ROLES), **{"2:remove": choices("remove")})
+    after = modals.edited(before, state)
+
+    assert [s.id for s in after.subtasks] == ["1", "3"]
+    assert after.subtask(3).depends_on == ()
+
+
+def test_an_added_subtask_gets_a_new_number():
+    before = plan(2)
+    state = entered(
+        modals.edit(run(), before, ROLES),
+        **{"3:title": {"value": "One more"}, "3:role": choice("writer"), "3:after": choices("2")},
+    )
+    added = modals.edited(before, state).subtask(3)
+
+    assert (added.title, added.role, added.depends_on) == ("One more", "writer", ("2",))
+
+
+def test_what_the_form_does_not_show_is_kept():
+    before = plan(1, tools=("web_search",), timeout_s=90, size="L", stage=2)
+    long = before.subtasks[0].model_copy(update={"instructions": "x" * 3001})
+    before = before.model_copy(update={"subtasks": (long,)})
+    view = checked_modal(modals.edit(run(), before, ROLES))
+
+    assert "1:instructions" not in fields(view)
+    assert "3,001 characters" in words(view)
+    assert modals.edited(before, entered(view)) == before
+
+
+def test_a_large_plan_has_pages_and_each_keeps_the_others():
+    before = plan(30)
+    first = checked_modal(modals.edit(run(), before, ROLES))
+    last = checked_modal(modals.edit(run(), before, ROLES, page=2))
+
+    assert values(first)["edit_page"] == f"{RUN}:1:1"
+    assert values(last)["edit_page"] == f"{RUN}:1:1"
+    assert "Page 1 of 3" in words(first)
+    state = entered(last, **{"30:title": {"value": "The end"}, "25:remove": choices("remove")})
+    after = modals.edited(before, state, 2)
+    assert len(after.subtasks) == 29
+    assert after.subtask(30).title == "The end"
+    assert after.subtasks[:24] == before.subtasks[:24]
+
+
+def test_every_page_of_a_huge_plan_fits():
+    title, instructions = "👩‍👩‍👧‍👦" * 20, "数" * 3000
+    subtasks = tuple(
+        Subtask(
+            id=str(n), title=title, instructions=instructions, depends_on=("1",) if n > 1 else ()
+        )
+        for n in range(1, 121)
+    )
+    huge = Plan(goal="All of it", subtasks=subtasks)
+
+    spread = edit_form.pages(huge)
+    for page in range(len(spread)):
+        checked_modal(modals.edit(run(), huge, ROLES, page=page))
+    assert [s for page in spread for s in page] == list(subtasks)
+
+
+def test_a_page_that_does_not_exist_is_the_nearest():
+    assert about(modals.edit(run(), plan(3), ROLES, page=9))["page"] == 0
+
+
+def test_a_single_subtask_has_nothing_to_wait_for():
+    assert "1:after" not in fields(checked_modal(modals.edit(run(), plan(1), ROLES)))
+
+
+def test_a_role_too_long_for_a_menu_is_kept():
+    before = plan(
+        1,
+    )
+    odd = before.subtasks[0].model_copy(update={"role": "r" * 200})
+    before = before.model_copy(update={"subtasks": (odd,)})
+    view = checked_modal(modals.edit(run(), before, ROLES))
+
+    assert modals.edited(before, entered(view)).subtask(1).role == "r" * 200
+
+
+def test_the_plan_as_text_leads_back_to_the_form():
+    view = checked_modal(modals.edit_as_text(run(), plan(2)))
+
+    assert values(view) == {"edit_form": f"{RUN}:1:0"}
+    assert view["callback_id"] == "edit_plan_text"
+    assert modals.typed(entered(view)).startswith("1. Find fact 1 | researcher\n")
+
+
+def test_a_plan_too_long_for_text_has_no_such_button():
+    long = plan(100)
+
+    assert "Edit as text" not in labels(modals.edit(run(), long, ROLES))
+    assert "too long" in words(checked_modal(modals.edit_as_text(run(), long)))
+
+
+# --- the other dialogs
+
+
+def test_each_dialog_says_what_it_is_about():
+    made = [
+        (modals.replan(run()), "replan", {"run_id": RUN, "revision": 1}),
+        (
+            modals.breakdown(run(), request(RequestKind.BREAKDOWN, id="r1")),
+            "breakdown",
+            {"request_id": "r1"},
+        ),
+        (
+            modals.edit_and_retry(run(), subtask(2), ROLES),
+            "edit_and_retry",
+            {"run_id": RUN, "subtask": 2},
+        ),
+        (modals.answer(run(), QUESTION), "answer_question", {"request_id": QUESTION.id}),
+    ]
+    for view, callback_id, meant in made:
+        checked_modal(view)
+        assert view["callback_id"] == callback_id
+        assert about(view) == meant
+
+
+def test_instructions_and_role_are_read_back_from_a_retry():
+    view = modals.edit_and_retry(run(), subtask(2), ROLES)
+    state = entered(view, instructions={"value": "Do it better."}, role=choice("writer"))
+
+    assert modals.rewritten(state) == ("Do it better.", "writer")
+
+
+def test_instructions_too_long_to_edit_stay():
+    view = checked_modal(modals.edit_and_retry(run(), subtask(2, instructions="x" * 4000), ROLES))
+
+    assert modals.rewritten(entered(view)) == (None, "researcher")
+
+
+def test_a_problem_stands_at_the_first_field():
+    assert modals.first_input(modals.edit(run(), plan(2), ROLES)) == "1:title"
+    assert modals.first_input(modals.replan(run())) == "text"
+    with pytest.raises(ValueError, match="no field"):
+        modals.first_input(modals.loading("Edit"))
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("state", [RunStatus.PROPOSED, RunStatus.COMPLETED])
+def test_hostile_text_in_a_dialog_is_only_text(text, state):
+    view = hostile(text, state)
+    dead = view.subtasks[5]
+    odd = Plan(
+        goal=text,
+        subtasks=tuple(
+            Subtask(id=str(n), title=text[:150], instructions=text, role=text) for n in (1, 2, 3)
+        ),
+    )
+    for made in (
+        modals.instructions(view),
+        modals.details(view),
+        modals.edit(view, odd, [text, *ROLES]),
+        modals.edit_as_text(view, odd),
+        modals.edit_and_retry(view, dead, ROLES),
+        modals.answer(view, replace(QUESTION, text=text)),
+        modals.breakdown(view, request(RequestKind.BREAKDOWN, text=text)),
+        modals.notice(text, text, kept=text),
+        modals.loading(text),
+    ):
+        checked_modal(made)
+        assert [m for m in live_mentions(made) if m != "<@U999|you>"] == []
+
+
+def test_details_of_a_finished_run_have_its_duration():
+    assert "took 2 min 5 s" in words(modals.details(done()))
