@@ -21,12 +21,15 @@ from orchestrator.orchestrator import Orchestrator
 
 log = structlog.get_logger(__name__)
 
+Say = Callable[[str], Awaitable[object]]
+Work = Callable[[], Awaitable[object]]
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where somebody did something, to answer only them there."""
 
-    channel: str | None
+    channel: str
     thread: str | None = None
 
 
@@ -69,11 +72,14 @@ class Bot:
 
 async def tell(client: AsyncWebClient, user: str, place: Place, sentence: str) -> None:
     """Say something to one person only, where they are looking."""
-    if place.channel is None:
-        return
+    said = note.said(sentence)
     try:
         await client.chat_postEphemeral(
-            channel=place.channel, thread_ts=place.thread, user=user, text=sentence
+            channel=place.channel,
+            thread_ts=place.thread,
+            user=user,
+            text=said.text,
+            blocks=said.blocks,
         )
     except SlackApiError as error:
         log.warning("person_not_told", error=error.response.get("error"))
@@ -86,15 +92,20 @@ def sentence_of(error: Refused) -> str:
     return str(error)
 
 
-async def answering(
-    work: Callable[[], Awaitable[object]], client: AsyncWebClient, user: str, place: Place
-) -> None:
+async def answering(work: Work, say: Say) -> None:
     """Do `work`; whatever goes wrong is said to the person, in words and with an id for the log."""
+    if (problem := await problem_in(work)) is not None:
+        await say(problem)
+
+
+async def problem_in(work: Work) -> str | None:
+    """Do `work`; what the person is told where it had no effect."""
     try:
         await work()
     except Refused as error:
-        await tell(client, user, place, sentence_of(error))
+        return sentence_of(error)
     except Exception:
         log_id = secrets.token_hex(4)
         log.exception("listener_broke", log_id=log_id)
-        await tell(client, user, place, note.failure("That did not work.", log_id).text)
+        return note.broken(log_id)
+    return None

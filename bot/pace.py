@@ -46,7 +46,9 @@ class Pace:
     def pause(self, seconds: float) -> None:
         """Give out no turn for `seconds`: we were told that we are too fast."""
         self._blocked_until = max(self._blocked_until, self._clock() + seconds)
-        self._credit = 0.0
+        # After the pause one turn, then the steady rate: what was saved up is void.
+        self._credit = 1.0
+        self._counted_at = self._blocked_until
 
     def _serve(self) -> None:
         self._count()
@@ -63,6 +65,6 @@ class Pace:
             self._timer = asyncio.get_running_loop().call_later(max(delay, 0.001), self._serve)
 
     def _count(self) -> None:
-        now = self._clock()
+        now = max(self._clock(), self._counted_at)
         self._credit = min(self._burst, self._credit + (now - self._counted_at) / self._interval)
         self._counted_at = now

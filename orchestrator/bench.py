@@ -201,7 +201,9 @@ async def _times(database: Database, run_id: str) -> Times:
             )
         )
         began_at, over_at = spans.one()
-    assert run.started_at is not None
+    assert run.started_at
+    assert began_at
+    assert over_at
     return Times(run.started_at, began_at, over_at)
 
 

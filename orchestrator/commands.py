@@ -7,7 +7,9 @@ give which command is decided by whoever passes it on; here only teams are kept 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,14 +17,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlmodel import SQLModel
 
-from orchestrator import gate, text
+from orchestrator import gate, graph, playbooks, reviewer, text
 from orchestrator.errors import Conflict, InvalidInput, NotFound, Outdated
 from orchestrator.events import Event, EventKind
 from orchestrator.gate import Gatekeeping
 from orchestrator.plan import Plan, from_text
+from orchestrator.reviewer import Review
+from orchestrator.state import STARTABLE
 from orchestrator.store import changes
 from orchestrator.store.tables import (
     PlanRevision,
+    PlaybookRow,
     ProcessedEvent,
     Request,
     RequestKind,
@@ -73,7 +78,11 @@ class Create:
     context: str = ""
     claim: str | None = None
     auto_approve: bool = False
+    asks_changes: bool = False
     concurrency: int = 5
+    limit_tokens: int | None = None
+    limit_usd: Decimal | None = None
+    limit_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +166,40 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Choose:
+    """One of the options of a request about the budget, the account or a change of the plan."""
+
+    request_id: str
+    option: int
+
+
+@dataclass(frozen=True, slots=True)
+class Redo:
+    """Do a finished or skipped subtask again, with feedback, and all that rests on it."""
+
+    run_id: str
+    subtask: int
+    feedback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """A word to the reviewer and to the subtasks that have not started."""
+
+    run_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SavePlaybook:
+    """Keep the run's plan under a name, for tasks that say `use playbook NAME`."""
+
+    run_id: str
+    name: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Rate:
     """What a person thinks of the answer: `up` or `down`."""
 
@@ -165,8 +208,24 @@ class Rate:
 
 
 Command = (
-    Create | Approve | Edit | Replan | Reject | Breakdown | Stop | Retry | Skip | Answer | Rate
+    Create
+    | Approve
+    | Edit
+    | Replan
+    | Reject
+    | Breakdown
+    | Stop
+    | Retry
+    | Skip
+    | Answer
+    | Choose
+    | Redo
+    | Guide
+    | SavePlaybook
+    | Rate
 )
+
+_AT_WORK = (RunStatus.RUNNING, RunStatus.SYNTHESIZING)
 
 
 def perform(
@@ -176,7 +235,7 @@ def perform(
     match command:
         case Create():
             return _create(connection, command, actor)
-        case Breakdown() | Answer():
+        case Breakdown() | Answer() | Choose():
             request = _request(connection, command.request_id)
             return _Act(connection, request["run_id"], actor, gatekeeping).answer(request, command)
         case _:
@@ -202,7 +261,11 @@ def _create(connection: Connection, command: Create, actor: Actor) -> Done:
         channel=command.channel,
         thread=command.thread,
         auto_approve=command.auto_approve,
+        asks_changes=command.asks_changes,
         concurrency=command.concurrency,
+        limit_tokens=command.limit_tokens,
+        limit_usd=command.limit_usd,
+        limit_s=command.limit_s,
     )
     connection.execute(sa.insert(changes.run), [row(run)])
     event = Event(EventKind.RUN_CREATED, run.id, actor=actor.user_id)
@@ -221,7 +284,9 @@ def _insert_once(connection: Connection, record: SQLModel) -> bool:
     is_postgres = connection.dialect.name == "postgresql"
     insert: Any = postgresql.insert if is_postgres else sqlite.insert
     statement = insert(type(record).__table__).values(row(record))  # type: ignore[attr-defined]
-    return bool(connection.execute(statement.on_conflict_do_nothing()).rowcount == 1)
+    # Not every driver counts the rows of an insert.
+    once = statement.on_conflict_do_nothing().returning(sa.literal_column("1"))
+    return connection.execute(once).first() is not None
 
 
 def _free_name(connection: Connection, team_id: str) -> str:
@@ -277,20 +342,33 @@ class _Act:
                 return self._replan(revision, feedback)
             case Reject(revision=revision):
                 return self._reject(revision)
+            case SavePlaybook():
+                return self._save_playbook(command)
+            case _:
+                return self._perform_on_work(command)
+
+    def _perform_on_work(self, command: Command) -> Done:
+        match command:
             case Stop():
                 return self._stop()
             case Retry():
                 return self._retry(command)
             case Skip():
                 return self._skip(command)
+            case Redo(subtask=subtask, feedback=feedback):
+                return self._redo(subtask, feedback)
+            case Guide(text=said):
+                return self._guide(said)
             case Rate(verdict=verdict):
                 self._event(EventKind.RUN_RATED, verdict=verdict)
                 return self._done("Thank you for the feedback.")
         raise AssertionError(command)
 
-    def answer(self, request: dict[str, Any], command: Breakdown | Answer) -> Done:
+    def answer(self, request: dict[str, Any], command: Breakdown | Answer | Choose) -> Done:
         if isinstance(command, Breakdown):
             return self._breakdown(request, command.typed)
+        if isinstance(command, Choose):
+            return self._choose(request, command.option)
         return self._answer(request, command.text)
 
     # -- the plan
@@ -449,17 +527,11 @@ class _Act:
         given_up = [r.subtask for r in requests if r.subtask is not None]
         if command.all:
             given_up = self._unfinished()
-            changes.close_requests(self.connection, self.run_id)
         if not given_up:
             raise InvalidInput("Without an answer there is nothing to skip to: retry or stop.")
-        table = changes.subtask
-        self.connection.execute(
-            sa.update(table)
-            .where(table.c.run_id == self.run_id, table.c.number.in_(given_up))
-            .values(status=SubtaskStatus.SKIPPED, attempt_id=None)
-        )
-        for number in given_up:
-            self._event(EventKind.SUBTASK_SKIPPED, number)
+        if command.all:
+            changes.close_requests(self.connection, self.run_id)
+        self._give_up(given_up)
         self._change()
         return self._done(f"{text.plural(len(given_up), 'subtask')} skipped.")
 
@@ -473,6 +545,142 @@ class _Act:
         self._event(EventKind.QUESTION_ANSWERED, request["subtask"])
         self._change()
         return self._done(f"Subtask {request['subtask']} goes on with the answer.")
+
+    def _redo(self, number: int, feedback: str) -> Done:
+        """Back to ready, and everything that rests on it back to waiting."""
+        if self.run.status not in (*_AT_WORK, RunStatus.COMPLETED):
+            raise Outdated(f"Nothing can be redone now: {_status(self.run.status)}.")
+        plan = self._plan()
+        wish = text.block(feedback)
+        again = (SubtaskStatus.SUCCEEDED, SubtaskStatus.SKIPPED)
+        if not self._start_over([number], again, SubtaskStatus.READY, note=wish):
+            raise Outdated(f"Subtask {number} is not finished, so it cannot be redone yet.")
+        dependents = sorted(graph.descendants({s.number: s.after for s in plan.subtasks}, number))
+        every = [s for s in SubtaskStatus if s is not SubtaskStatus.CANCELLED]
+        self._start_over(dependents, every, SubtaskStatus.WAITING)
+        table = changes.request
+        changes.close_requests(self.connection, self.run_id, table.c.subtask.in_(dependents))
+        changes.cancel_attempts(self.connection, self.run_id, [*dependents, None])
+        self._event(EventKind.SUBTASK_SUPERSEDED, number, feedback=wish, dependents=dependents)
+        self._change(
+            status=RunStatus.RUNNING,
+            tries=0,
+            failed=[],
+            interruptions=0,
+            attempt_id=None,
+            finished_at=None,
+        )
+        more = f", and {text.plural(len(dependents), 'subtask')} after it" if dependents else ""
+        return self._done(f"Subtask {number} is done again{more}.")
+
+    def _start_over(
+        self,
+        numbers: list[int],
+        left: Sequence[SubtaskStatus],
+        status: SubtaskStatus,
+        **values: Any,
+    ) -> int:
+        table = changes.subtask
+        return self.connection.execute(
+            sa.update(table)
+            .where(
+                table.c.run_id == self.run_id,
+                table.c.number.in_(numbers),
+                table.c.status.in_(left),
+            )
+            .values(
+                status=status,
+                failed=[],
+                interruptions=0,
+                attempt_id=None,
+                output_attempt_id=None,
+                **values,
+            )
+        ).rowcount
+
+    def _guide(self, said: str) -> Done:
+        guidance = text.block(said)
+        if not guidance:
+            raise InvalidInput("Say what those who have not started yet should know.")
+        if self.run.status is not RunStatus.RUNNING:
+            raise Outdated(f"Nobody is left to be guided: {_status(self.run.status)}.")
+        self._event(EventKind.RUN_GUIDED, text=guidance)
+        both = f"{self.run.guidance}\n{guidance}".strip()
+        self._change(guidance=both)
+        return self._done("Noted: the subtasks that have not started yet will know.")
+
+    def _save_playbook(self, command: SavePlaybook) -> Done:
+        name = playbooks.named(command.name)
+        if not self.run.revision:
+            raise InvalidInput("There is no plan to save yet.")
+        plan = self._plan()
+        saved = PlaybookRow(
+            team_id=self.actor.team_id,
+            name=name,
+            description=text.one_line(command.description) or plan.goal,
+            plan=plan.to_json(),
+            author=self.actor.user_id,
+        )
+        if not _insert_once(self.connection, saved):
+            raise InvalidInput(f"There is a playbook named {name} already; choose another name.")
+        self._event(EventKind.PLAYBOOK_SAVED, name=name)
+        return self._done(f"Saved. Start it with: use playbook {name}")
+
+    def _choose(self, request: dict[str, Any], option: int) -> Done:
+        self._take(request, RequestKind(request["kind"]))
+        options = request["options"]
+        if not 0 <= option < len(options):
+            raise InvalidInput("There is no such option.")
+        self._mark_answered(request["id"], options[option])
+        self._event(EventKind.RUN_RESUMED, answer=options[option])
+        match request["kind"], option:
+            case RequestKind.BUDGET, 0:
+                self._change(**self._raised(request["data"] or {}))
+                return self._done("The budget is raised; the run goes on.")
+            case RequestKind.BUDGET, _:
+                return self._answer_with_rest()
+            case RequestKind.PLAN_CHANGE, 0:
+                return self._change_plan(request["data"])
+            case _:
+                self._change()
+                return self._done("The run goes on.")
+
+    def _raised(self, more: dict[str, Any]) -> dict[str, Any]:
+        """Every limit of the run, with as much again from where it is now."""
+        raised: dict[str, Any] = {}
+        if self.run.limit_tokens is not None:
+            raised["limit_tokens"] = max(self.run.limit_tokens, self.run.tokens) + more["tokens"]
+        if self.run.limit_usd is not None:
+            raised["limit_usd"] = max(self.run.limit_usd, self.run.cost_usd) + Decimal(more["usd"])
+        if more.get("seconds"):
+            raised["limit_s"] = more["seconds"]
+        return raised
+
+    def _answer_with_rest(self) -> Done:
+        """The answer is still to be paid: its cost is let through on top of the budget."""
+        given_up = self._give_up(self._unfinished())
+        self._change(limit_tokens=None, limit_usd=None, limit_s=None)
+        return self._done(f"{text.plural(given_up, 'subtask')} skipped; the answer follows.")
+
+    def _change_plan(self, data: dict[str, Any]) -> Done:
+        plan = self._plan()
+        changeable = self._numbers(STARTABLE)
+        reviewed = reviewer.apply(plan, Review.model_validate(data), changeable, self.gatekeeping)
+        if not reviewed.made:
+            self._change()
+            return self._done("Nothing of it can be changed any more; the run goes on.")
+        number = int(self.run.revision) + 1
+        changed = changes.changed_plan(self.run_id, number, plan, reviewed)
+        self.connection.execute(
+            sa.insert(changes.revision), [changed.revision | {"author": self.actor.user_id}]
+        )
+        if changed.new_subtasks:
+            self.connection.execute(sa.insert(changes.subtask), changed.new_subtasks)
+        if changed.dropped:
+            self._start_over(changed.dropped, [*STARTABLE], SubtaskStatus.CANCELLED)
+        self._event(EventKind.PLAN_CHANGED, revision=number)
+        self._change(revision=number, replans=self.run.replans + 1)
+        return self._done(f"The plan is now revision {number}; the run goes on.")
 
     def _dead_letters(self, subtask: int | None, *, everything: bool) -> list[Any]:
         table = changes.request
@@ -523,13 +731,26 @@ class _Act:
         if changed.rowcount != 1:
             raise Outdated(f"Subtask {number} has moved on.")
 
-    def _unfinished(self) -> list[int]:
+    def _give_up(self, numbers: list[int]) -> int:
         table = changes.subtask
-        started = (SubtaskStatus.SUCCEEDED, SubtaskStatus.SKIPPED, SubtaskStatus.RUNNING)
+        self.connection.execute(
+            sa.update(table)
+            .where(table.c.run_id == self.run_id, table.c.number.in_(numbers))
+            .values(status=SubtaskStatus.SKIPPED, attempt_id=None)
+        )
+        for number in numbers:
+            self._event(EventKind.SUBTASK_SKIPPED, number)
+        return len(numbers)
+
+    def _unfinished(self) -> list[int]:
+        return self._numbers((*STARTABLE, SubtaskStatus.PAUSED, SubtaskStatus.DEAD))
+
+    def _numbers(self, statuses: Collection[SubtaskStatus]) -> list[int]:
+        table = changes.subtask
         return list(
             self.connection.execute(
                 sa.select(table.c.number).where(
-                    table.c.run_id == self.run_id, table.c.status.not_in(started)
+                    table.c.run_id == self.run_id, table.c.status.in_(statuses)
                 )
             ).scalars()
         )

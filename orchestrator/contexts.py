@@ -14,10 +14,18 @@ from orchestrator.attempts import Parameters
 from orchestrator.context import Context, SubtaskResult
 from orchestrator.model.base import Purpose
 from orchestrator.settings import Settings
-from orchestrator.state import Progress
+from orchestrator.state import STARTABLE, Progress
 from orchestrator.store.database import Database
 from orchestrator.store.load import Live
-from orchestrator.store.tables import Attempt, Outcome, Request, RequestStatus, SubtaskRow
+from orchestrator.store.tables import (
+    Attempt,
+    Outcome,
+    Request,
+    RequestStatus,
+    Run,
+    SubtaskRow,
+    SubtaskStatus,
+)
 
 _FAILED = (
     Outcome.EMPTY,
@@ -42,7 +50,8 @@ async def build(database: Database, live: Live, row: dict[str, Any], settings: S
         plan=live.plan,
         subtask=live.items[number] if number is not None else None,
         role=live.roles[row["role"]] if row["role"] else None,
-        notes=(live.run.note,) if live.run.note and row["purpose"] is Purpose.PLAN else (),
+        notes=_notes(live.run, row["purpose"]),
+        changeable=frozenset(n for n, p in live.state.subtasks.items() if p.status in STARTABLE),
         shared=live.shared,
     )
     if number is not None and not live.shared:
@@ -54,10 +63,21 @@ async def build(database: Database, live: Live, row: dict[str, Any], settings: S
         return await _completed(session, context, live, row, wanted)
 
 
+def _notes(run: Run, purpose: Purpose) -> tuple[str, ...]:
+    """What people said that this attempt should know: feedback on the plan, or guidance."""
+    said = run.note if purpose is Purpose.PLAN else run.guidance
+    return (said,) if said else ()
+
+
 def _wanted(live: Live, row: dict[str, Any]) -> list[int]:
     """The subtasks whose results this attempt is given."""
     if row["purpose"] is Purpose.SYNTHESIS:
         return list(live.items)
+    if row["purpose"] is Purpose.REVIEW:
+        subtasks = live.state.subtasks.items()
+        return [
+            n for n, p in subtasks if p.status in (SubtaskStatus.SUCCEEDED, SubtaskStatus.SKIPPED)
+        ]
     if row["subtask"] is None:
         return []
     return list(live.state.work[row["subtask"]].after)
@@ -70,7 +90,7 @@ async def _completed(
     results = await _results(session, live, [(n, progress[n]) for n in wanted])
     changed: dict[str, Any] = {"results": tuple(results)}
     if row["number"] > 1:
-        changed |= await _history(session, row)
+        changed |= await _history(session, context, row)
     return replace(context, **changed)
 
 
@@ -87,7 +107,7 @@ async def _results(
     ]
 
 
-async def _history(session: AsyncSession, row: dict[str, Any]) -> dict[str, Any]:
+async def _history(session: AsyncSession, context: Context, row: dict[str, Any]) -> dict[str, Any]:
     """What earlier attempts at the same leave for this one: a failure, a question answered."""
     earlier = (
         await session.exec(
@@ -107,7 +127,8 @@ async def _history(session: AsyncSession, row: dict[str, Any]) -> dict[str, Any]
         changed["failure"] = earlier[0].error
     if row["subtask"] is not None:
         note = await session.get(SubtaskRow, (row["run_id"], row["subtask"]))
-        changed["notes"] = (note.note,) if note and note.note else ()
+        if note and note.note:
+            changed["notes"] = (*context.notes, note.note)
     paused = next((attempt for attempt in earlier if attempt.outcome is Outcome.PAUSED), None)
     if paused is not None and (answer := await _answer(session, paused.id)) is not None:
         changed |= {"transcript": tuple(paused.transcript or ()), "answer": answer}

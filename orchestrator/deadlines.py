@@ -30,9 +30,7 @@ def expire(connection: Connection, asked_before: datetime) -> int:
     expired = list(
         connection.execute(
             sa.update(run)
-            .where(
-                run.c.id.in_(asked), run.c.status.in_((RunStatus.PROPOSED, RunStatus.PLANNING))
-            )
+            .where(run.c.id.in_(asked), run.c.status.in_((RunStatus.PROPOSED, RunStatus.PLANNING)))
             .values(
                 status=RunStatus.EXPIRED,
                 finished_at=now(),
@@ -50,6 +48,4 @@ def expire(connection: Connection, asked_before: datetime) -> int:
 
 def forget_events(connection: Connection, taken_before: datetime) -> int:
     """Drop the keys of events from outside that can no longer be delivered again; how many."""
-    return connection.execute(
-        sa.delete(processed).where(processed.c.at < taken_before)
-    ).rowcount
+    return connection.execute(sa.delete(processed).where(processed.c.at < taken_before)).rowcount

@@ -17,6 +17,7 @@ from orchestrator.state import (
     Finished,
     Pause,
     Propose,
+    PutBack,
     RunState,
     Start,
     Succeed,
@@ -39,7 +40,11 @@ def _steps(state: RunState) -> Iterator[Action]:
         if not state.is_current(state.finished[0]):
             state.finished.pop(0)
             continue
-        yield _settled(state, state.finished[0])
+        action = _settled(state, state.finished[0])
+        yield action
+        if isinstance(action, EndReview) and action.asks_for_changes:
+            # What follows is decided on the changed plan.
+            return
     match state.status:
         case RunStatus.PLANNING:
             yield from _planning(state)
@@ -55,7 +60,8 @@ def _settled(state: RunState, finished: Finished) -> Action:
     if finished.outcome is Outcome.PAUSED:
         return Pause(finished)
     if finished.is_account_trouble:
-        return AskAccount(finished)
+        is_known = state.asks(RequestKind.ACCOUNT)
+        return PutBack(finished) if is_known else AskAccount(finished)
     if _may_try_again(state, finished):
         return TryAgain(finished)
     match finished.purpose:

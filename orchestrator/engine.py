@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections.abc import Iterable
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -18,10 +20,11 @@ from sqlalchemy.engine import Connection
 from sqlmodel import col, select
 from tenacity import AsyncRetrying, stop_after_delay, wait_exponential
 
-from orchestrator import contexts, planner, synthesizer, worker
+from orchestrator import contexts, planner, playbooks, reviewer, synthesizer, text, worker
+from orchestrator.budget import Price, free
 from orchestrator.context import Context, Result
 from orchestrator.decide import decide
-from orchestrator.errors import Conflict, ModelError, ModelTimedOut
+from orchestrator.errors import AccountError, Conflict, ModelError, ModelTimedOut
 from orchestrator.events import Bus
 from orchestrator.model.base import Call, Model, Purpose, Reply, Usage
 from orchestrator.queue.local import LocalQueue
@@ -31,8 +34,8 @@ from orchestrator.settings import Settings
 from orchestrator.state import Limits
 from orchestrator.store import changes, load
 from orchestrator.store.database import Database
-from orchestrator.store.load import Estimate, Live
-from orchestrator.store.tables import Attempt, AttemptStatus, Outcome, Run, new_id
+from orchestrator.store.load import Deployment, Estimate, Live
+from orchestrator.store.tables import Attempt, AttemptStatus, Outcome, Run, new_id, now
 
 log = structlog.get_logger(__name__)
 
@@ -53,19 +56,20 @@ class Engine:
         roles: Roles,
         settings: Settings,
         estimate: Estimate | None = None,
+        price: Price = free,
     ) -> None:
         self.bus = Bus()
         self.worker = f"{socket.gethostname()}:{os.getpid()}:{new_id()[-6:]}"
         self._database = database
         self._model = model
-        self._roles = roles
         self._settings = settings
-        self._estimate = estimate
-        self._limits = Limits(subtask_attempts=settings.subtask_attempts)
+        limits = Limits(subtask_attempts=settings.subtask_attempts, replans=settings.max_replans)
+        self._deployment = Deployment(roles, settings, limits, price, estimate)
         self._queue = LocalQueue(self.advance, self.attempt, settings.concurrency)
         self._live: dict[str, Live] = {}
         self._loading: dict[str, asyncio.Task[Live | None]] = {}
         self._outdated: set[str] = set()
+        self._claimed: dict[str, dict[str, Any]] = {}
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -112,17 +116,34 @@ class Engine:
             return
         decided = changes_of(live, actions, self._settings)
         live.state.left.clear()
+        self._claim(decided.attempts)
         try:
             versions = await self._database.write(
                 partial(changes.advance, basis=live.basis, changes=decided)
             )
         except BaseException:
             self._forget(run.id)
+            self._unclaim(decided.attempts)
             raise
         self._note_advanced(live, *versions, is_new_plan=bool(decided.revisions))
         self.bus.publish(decided.events)
         for row in decided.attempts:
             self._queue.attempt(row["id"], run.id, self._priority(live, row["subtask"]))
+
+    def _claim(self, rows: list[dict[str, Any]]) -> None:
+        """What has a place at once is claimed in the transaction that starts it."""
+        coming = sum(not self._queue.knows(id_) for id_ in self._claimed)
+        room = self._queue.room - coming
+        for position, row in enumerate(rows):
+            row |= {"worker": None, "started_at": None}
+            if position < room:
+                row |= {"status": AttemptStatus.RUNNING, "worker": self.worker, "started_at": now()}
+                self._claimed[row["id"]] = row
+
+    def _unclaim(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Whoever begins these attempts has to look at their rows first."""
+        for row in rows:
+            self._claimed.pop(row["id"], None)
 
     def _note_advanced(
         self, live: Live, version: int, advanced_version: int, *, is_new_plan: bool
@@ -141,7 +162,7 @@ class Engine:
 
     async def attempt(self, attempt_id: str) -> None:
         """Make the attempt, if it is still to be made, and commit what came of it."""
-        row = await self._database.write(
+        row = self._claimed.pop(attempt_id, None) or await self._database.write(
             partial(changes.claim, attempt_id=attempt_id, worker=self.worker)
         )
         if row is None:
@@ -157,6 +178,8 @@ class Engine:
         call: Call | None = None
         try:
             context = await self._context(row)
+            if (known := await self._from_playbook(context, row)) is not None:
+                return known
             call = prepare(context)
             async with asyncio.timeout(call.timeout_s + _OVERTIME_S):
                 reply = await self._model.complete(call)
@@ -173,6 +196,24 @@ class Engine:
         live = await self._load(row["run_id"])
         assert live is not None
         return await contexts.build(self._database, live, row, self._settings)
+
+    async def _from_playbook(self, context: Context, row: dict[str, Any]) -> dict[str, Any] | None:
+        """The plan of the playbook that the task names; None where it names none.
+
+        With feedback on such a plan the planner is asked, as for any other.
+        """
+        if context.purpose is not Purpose.PLAN or context.plan is not None:
+            return None
+        result = await playbooks.plan_for(self._database, row["run_id"], context)
+        if result is None:
+            return None
+        return {
+            "outcome": result.outcome,
+            "output": result.output,
+            "data": result.data,
+            "model": "playbook",
+            "cost_usd": Decimal(0),
+        }
 
     async def _save(self, row: dict[str, Any], result: dict[str, Any]) -> int | None:
         """Commit the result, holding on to it while the database is away."""
@@ -201,6 +242,7 @@ class Engine:
     def cancel(self, run_id: str) -> None:
         """Break off what is made here for a run that was stopped."""
         self._forget(run_id)
+        self._unclaim([row for row in self._claimed.values() if row["run_id"] == run_id])
         self._queue.cancel(run_id)
 
     async def sweep(self) -> None:
@@ -224,6 +266,7 @@ class Engine:
             self._queue.advance(run_id)
         rows = {id_: (run_id, status, by) for id_, run_id, status, by in unfinished}
         for id_ in (running & self._queue.running) - rows.keys():
+            self._claimed.pop(id_, None)
             self._queue.cancel_attempt(id_)
         for id_, (run_id, status, by) in rows.items():
             if status is AttemptStatus.QUEUED:
@@ -269,7 +312,7 @@ class Engine:
     async def _read_once(self, run_id: str) -> Live | None:
         self._outdated.discard(run_id)
         async with self._database.read() as session:
-            return await load.live(session, run_id, self._roles, self._limits, self._estimate)
+            return await load.live(session, run_id, self._deployment)
 
     def _forget(self, run_id: str) -> None:
         """What is cached of the run, or being read, no longer holds."""
@@ -287,6 +330,8 @@ def prepare(context: Context) -> Call:
     match context.purpose:
         case Purpose.PLAN:
             return planner.prepare(context)
+        case Purpose.REVIEW:
+            return reviewer.prepare(context)
         case Purpose.SYNTHESIS:
             return synthesizer.prepare(context)
         case _:
@@ -299,6 +344,8 @@ def read(context: Context, call: Call, reply: Reply) -> Result:
         match context.purpose:
             case Purpose.PLAN:
                 return planner.read(context, reply)
+            case Purpose.REVIEW:
+                return reviewer.read(reply)
             case Purpose.SYNTHESIS:
                 return synthesizer.read(reply)
             case _:
@@ -312,7 +359,7 @@ def _went_well(call: Call, reply: Reply, result: Result) -> dict[str, Any]:
     return {
         "outcome": result.outcome,
         "prompt": _prompt(call),
-        "output": result.output,
+        "output": text.clean(result.output),
         "data": result.data,
         "transcript": result.transcript,
         "model": reply.model,
@@ -326,7 +373,8 @@ def _went_wrong(call: Call | None, error: ModelError) -> dict[str, Any]:
     return {
         "outcome": Outcome(error.outcome),
         "prompt": _prompt(call) if call else None,
-        "error": str(error),
+        "error": text.clean(str(error)),
+        "data": {"account": True} if isinstance(error, AccountError) else None,
         "model": call.model if call else None,
         "cost_usd": error.cost_usd,
         **_tokens(error.usage),

@@ -57,6 +57,11 @@ def order(dependencies: Mapping[N, Sequence[N]]) -> list[N]:
     return free
 
 
+def descendants(dependencies: Mapping[N, Iterable[N]], node: N) -> set[N]:
+    """Everything that waits for `node`, directly or not."""
+    return set(nx.descendants(of(dependencies), node))
+
+
 def critical_path(dependencies: Mapping[N, Sequence[N]], seconds: Mapping[N, float]) -> list[N]:
     """The longest chain of nodes by `seconds`, first to last."""
     longest = remaining(dependencies, seconds)

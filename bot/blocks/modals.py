@@ -28,7 +28,7 @@ from bot.blocks.elements import (
 from bot.blocks.payload import Block
 from bot.view import RequestView, RevisionView, RunView, SubtaskView
 from orchestrator.plan import Plan, to_text
-from orchestrator.text import plural, shorten
+from orchestrator.text import plural
 
 __all__ = [
     "answer",
@@ -356,7 +356,7 @@ def first_input(view: Mapping[str, Any]) -> str:
 def _view(title: str, blocks: Iterable[Block]) -> View:
     return {
         "type": "modal",
-        "title": plain(shorten(title, _MOST_TITLE)),
+        "title": plain(text.line(title, _MOST_TITLE)),
         "close": plain("Close"),
         "blocks": list(blocks),
     }

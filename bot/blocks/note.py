@@ -106,11 +106,9 @@ def said(sentence: str) -> Payload:
     return Payload([text.rich_text(text.section(*text.spans(sentence)))], _as_text(sentence))
 
 
-def failure(sentence: str, log_id: str) -> Payload:
-    """Something went wrong; `log_id` is also in the log."""
-    told = text.escape(text.line(sentence, 600))
-    shown = f"{told} If it happens again, tell whoever runs me: `{text.escape(log_id)}`."
-    return Payload([paragraph(f"⚠️ {shown}")], shown)
+def broken(log_id: str) -> str:
+    """What a person reads of our own mistake; `log_id` is also in the log."""
+    return f"That did not work. If it happens again, tell whoever runs me this id: {log_id}."
 
 
 def _as_text(sentence: str) -> str:

@@ -56,10 +56,8 @@ def _request(view: RunView, requests: Sequence[RequestView], extent: _Extent) ->
     if len(requests) > 1:
         return _dead_letters(view, requests, extent)
     match first.kind:
-        case RequestKind.DEAD_LETTER if first.subtask is None:
-            return _lost_answer(view, first, extent)
         case RequestKind.DEAD_LETTER:
-            return _dead_letter(view, first, first.subtask, extent)
+            return _dead_letter(view, first, extent)
         case RequestKind.QUESTION:
             return _question(view, first, extent)
         case RequestKind.BREAKDOWN:
@@ -70,7 +68,9 @@ def _request(view: RunView, requests: Sequence[RequestView], extent: _Extent) ->
 # --- a dead letter -------------------------------------------------------------------------
 
 
-def _dead_letter(view: RunView, letter: RequestView, number: int, extent: _Extent) -> Payload:
+def _dead_letter(view: RunView, letter: RequestView, extent: _Extent) -> Payload:
+    if (number := letter.subtask) is None:
+        return _lost_answer(view, letter, extent)
     what = f"Subtask {number} of {view.name} failed"
     blocks = [
         _opening(view, letter, f"❌ {_bold_name(what, view)} and needs you."),
@@ -113,7 +113,8 @@ def _story(
     else:
         spans.append(text.span(f"{why[0].upper()}{why[1:]}."))
     yield text.section(*spans)
-    if letter.text.strip() and extent.error:
+    reported = letter.text.strip().rstrip(".")
+    if reported and extent.error and reported.lower() != why:
         yield text.quote(text.block(letter.text, extent.error))
 
 
@@ -174,7 +175,7 @@ def _dead_letters(view: RunView, letters: Sequence[RequestView], extent: _Extent
             _details_button(view),
         )
     )
-    return Payload(blocks, f"{what}; {len(open_)} of them need you.")
+    return Payload(blocks, f"{what}; {len(open_)} still open. What now?")
 
 
 def _row(view: RunView, letter: RequestView, extent: _Extent) -> Iterator[Block]:

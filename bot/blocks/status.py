@@ -16,7 +16,6 @@ from orchestrator.text import plural
 
 _FLAT = 20
 _MOST_CARDS = 50
-_ALL = 1_000
 
 _CARD = {
     SubtaskStatus.RUNNING: "in_progress",
@@ -31,32 +30,32 @@ _CARD = {
 class _Extent:
     """How much is shown, in characters; and how many lines and cards at most.
 
-    `folded` gives a finished stage a single line.
+    `brief` leaves remarks out and gives a finished stage a single line.
     """
 
     title: int = 150
-    instructions: int = 500
-    output: int = 600
-    lines: int = _ALL
+    instructions: int = 0
+    output: int = 0
+    card_title: int = 150
     cards: int = _MOST_CARDS
-    folded: bool = False
+    lines: int = 1_000
+    brief: bool = False
 
 
 # Instructions go first, then outputs, then the length of titles.
 _EXTENTS = (
-    _Extent(),
-    _Extent(instructions=200),
+    _Extent(instructions=500, output=600),
+    _Extent(instructions=200, output=600),
     _Extent(instructions=100, output=400),
-    _Extent(instructions=0, output=300),
-    _Extent(instructions=0, output=150, title=100),
-    _Extent(instructions=0, output=80, title=80),
-    _Extent(instructions=0, output=0, title=80),
-    _Extent(instructions=0, output=0, title=60, folded=True),
-    _Extent(instructions=0, output=0, title=40, folded=True),
-    _Extent(instructions=0, output=0, title=30, folded=True),
-    _Extent(instructions=0, output=0, title=40, folded=True, cards=25),
-    _Extent(instructions=0, output=0, title=30, folded=True, cards=12),
-    _Extent(instructions=0, output=0, title=30, lines=15, folded=True, cards=6),
+    _Extent(output=300),
+    _Extent(output=150, title=100, card_title=100),
+    _Extent(output=80, title=80, card_title=60),
+    _Extent(title=80, card_title=60),
+    _Extent(title=60, card_title=30, brief=True),
+    _Extent(title=40, card_title=20, brief=True),
+    _Extent(title=40, card_title=20, brief=True, cards=25),
+    _Extent(title=30, card_title=20, brief=True, cards=12),
+    _Extent(title=30, card_title=20, brief=True, cards=6, lines=15),
 )
 
 
@@ -100,7 +99,7 @@ def _headline(view: RunView) -> str:
     headline = " · ".join(parts)
     needed = words.attention(view) if view.status.is_live else None
     if needed:
-        return f"{headline}\n✋ *Needs somebody:* {needed}."
+        return f"{headline}\n✋ *Needs somebody:* {needed} (see below in the thread)."
     return headline
 
 
@@ -132,38 +131,38 @@ def _buttons(view: RunView) -> Block:
 
 def _checklist(view: RunView, extent: _Extent) -> Block:
     goal = text.span(text.line(view.goal, min(extent.title, 150)), italic=True)
-    if len(view.subtasks) <= _FLAT:
-        lines = [text.span("".join(f"\n{_line(s, extent)}" for s in view.subtasks) or "\n")]
-    elif len(view.subtasks) <= extent.lines:
-        lines = list(_by_stage(view.subtasks, extent))
-    else:
-        lines = _brief(view, extent)
-    return text.rich_text(text.section(goal, *lines))
+    lines = "".join(f"\n{line}" for line in _lines(view, extent))
+    return text.rich_text(text.section(goal, *([text.span(lines)] if lines else [])))
 
 
-def _by_stage(subtasks: Sequence[SubtaskView], extent: _Extent) -> Iterator[text.Span]:
-    for stage, members in stages(subtasks):
+def _lines(view: RunView, extent: _Extent) -> Iterator[str]:
+    subtasks = view.subtasks
+    if len(subtasks) > max(_FLAT, extent.lines):
+        yield from _most_important(subtasks, extent)
+        return
+    by_stage = stages(subtasks) if len(subtasks) > _FLAT else []
+    # Headings of single subtasks say nothing: a long chain goes without.
+    if not by_stage or len(by_stage) > len(subtasks) // 2:
+        yield from (_line(subtask, extent) for subtask in subtasks)
+        return
+    for stage, members in by_stage:
         finished = sum(s.status is SubtaskStatus.SUCCEEDED for s in members)
-        yield text.span(f"\nStage {stage}", bold=True)
-        lines = [f" · {finished} of {len(members)} done"]
-        if not (extent.folded and all(words.is_finished(s) for s in members)):
-            lines += [_line(subtask, extent) for subtask in members]
-        yield text.span("\n".join(lines))
+        yield f"▸ Stage {stage} · {finished} of {len(members)} done"
+        if not (extent.brief and all(words.is_finished(s) for s in members)):
+            yield from (_line(subtask, extent) for subtask in members)
 
 
-def _brief(view: RunView, extent: _Extent) -> list[text.Span]:
+def _most_important(subtasks: Sequence[SubtaskView], extent: _Extent) -> Iterator[str]:
     """What is going on or needs somebody; the others by number."""
-    active = [s for s in view.subtasks if words.is_active(s)][: extent.lines]
-    lines = [_line(subtask, extent) for subtask in active]
-    if others := len(view.subtasks) - len(active):
-        lines.append(f"…and {plural(others, 'other subtask')}: see Details.")
-    return [text.span("\n" + "\n".join(lines))]
+    active = [s for s in subtasks if words.is_active(s)][: extent.lines]
+    yield from (_line(subtask, extent) for subtask in active)
+    yield f"…and {plural(len(subtasks) - len(active), 'other subtask')}: see Details."
 
 
 def _line(subtask: SubtaskView, extent: _Extent) -> str:
     title = text.line(subtask.title, extent.title)
     said = f"{words.mark(subtask)} {subtask.number}. {title}"
-    remark = _remark(subtask)
+    remark = "" if extent.brief else _remark(subtask)
     return f"{said} · {remark}" if remark else said
 
 
@@ -175,7 +174,7 @@ def _remark(subtask: SubtaskView) -> str:
             return f"attempt {subtask.tries + 1}" if subtask.tries else ""
         case SubtaskStatus.WAITING:
             return f"after {text.numbers(subtask.after, 4)}" if subtask.after else ""
-        case SubtaskStatus.DEAD:
+        case SubtaskStatus.DEAD if subtask.tries:
             return f"{words.state(subtask)} after {plural(subtask.tries, 'attempt')}"
         case SubtaskStatus.READY | None:
             return ""
@@ -196,8 +195,8 @@ def _cards(view: RunView, extent: _Extent) -> list[Block]:
 
 
 def _card(subtask: SubtaskView, extent: _Extent) -> Block:
-    title = f"{subtask.number}. {text.line(subtask.title, extent.title)}"
-    if subtask.status in (SubtaskStatus.SKIPPED, SubtaskStatus.CANCELLED):
+    title = f"{subtask.number}. {text.line(subtask.title, extent.card_title)}"
+    if not extent.brief and subtask.status in (SubtaskStatus.SKIPPED, SubtaskStatus.CANCELLED):
         title = f"{title} ({words.state(subtask)})"
     card: Block = {
         "type": "task_card",

@@ -37,14 +37,14 @@ def defused(value: str) -> str:
 
 
 def line(value: str, limit: int) -> str:
-    """`value` on one line of at most about `limit` characters; never empty."""
-    return defused(text.shorten(text.one_line(_beginning(value, limit)), limit)) or NOTHING
+    """`value` on one line of at most `limit` characters; never empty."""
+    return text.shorten(defused(text.one_line(_beginning(value, limit))), limit) or NOTHING
 
 
 def block(value: str, limit: int) -> str:
-    """`value` in its lines, at most about `limit` characters; never empty."""
+    """`value` in its lines, at most `limit` characters; never empty."""
     cleaned = _EMPTY_LINES.sub("\n\n", text.block(_beginning(value, limit)))
-    return defused(text.shorten(cleaned, limit)) or NOTHING
+    return text.shorten(defused(cleaned), limit) or NOTHING
 
 
 def _beginning(value: str, limit: int) -> str:
@@ -94,14 +94,17 @@ def _two(large: int, unit: str, small: int, small_unit: str) -> str:
 
 
 def money(usd: Decimal | None, *, known: bool = True) -> str:
-    """`$0.0132`, `$12.50`, `under $0.01`, `price unknown`."""
+    """`$0.0132`, `$0.03`, `$12.50`, `under $0.01`, `price unknown`."""
     if usd is None or not known:
         return "price unknown"
     if usd <= 0:
         return "$0.00"
     if usd < Decimal("0.01"):
         return "under $0.01"
-    return f"${usd:,.4f}" if usd < 1 else f"${usd:,.2f}"
+    if usd >= 1:
+        return f"${usd:,.2f}"
+    exact = f"{usd:.4f}"
+    return f"${exact.removesuffix('00')}"
 
 
 def numbers(subtasks: Iterable[int], most: int = 10) -> str:
@@ -115,16 +118,6 @@ def numbers(subtasks: Iterable[int], most: int = 10) -> str:
 def date(when: datetime) -> str:
     """Mrkdwn that shows a time in the reader's own zone."""
     return f"<!date^{int(when.timestamp())}^{_DAY_AND_TIME}|{_utc(when)}>"
-
-
-def date_span(when: datetime) -> Span:
-    """A rich_text element that shows a time in the reader's own zone."""
-    return {
-        "type": "date",
-        "timestamp": int(when.timestamp()),
-        "format": _DAY_AND_TIME,
-        "fallback": _utc(when),
-    }
 
 
 def _utc(when: datetime) -> str:

@@ -121,9 +121,7 @@ def attention(view: RunView) -> str | None:
     ]
     if any(r.kind is RequestKind.BREAKDOWN for r in asked):
         parts.append("the plan needs somebody to write it")
-    if not parts:
-        return None
-    return f"{'; '.join(parts)}: see the messages in the thread"
+    return "; ".join(parts) or None
 
 
 def _dead(letters: list[RequestView]) -> list[str]:

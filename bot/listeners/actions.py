@@ -14,7 +14,7 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks import ids, modals
-from bot.bot import Bot, Place, answering, sentence_of, tell
+from bot.bot import Bot, Place, answering, tell
 from bot.listeners.commands import page
 from bot.view import RunView
 from orchestrator.commands import (
@@ -28,7 +28,7 @@ from orchestrator.commands import (
     Skip,
     Stop,
 )
-from orchestrator.errors import NotFound, Outdated, Refused
+from orchestrator.errors import NotFound, Outdated
 from orchestrator.plan import Plan
 from orchestrator.store.load import plan_of
 from orchestrator.store.tables import RequestStatus, RunStatus
@@ -41,26 +41,36 @@ class Click:
     """A click on a button: whose, where, on what."""
 
     actor: Actor
-    place: Place
+    place: Place | None
     value: str
     trigger_id: str
     client: AsyncWebClient
-    view_id: str | None = None
+    view: View | None = None
 
     @classmethod
     def of(cls, body: dict[str, Any], client: AsyncWebClient) -> Click:
         """The click in an interactive payload."""
-        message, action = body.get("message") or {}, body["actions"][0]
-        channel = (body.get("channel") or {}).get("id")
+        message, channel = body.get("message") or {}, body.get("channel")
         thread = message.get("thread_ts") or message.get("ts")
         return cls(
             actor=Actor(body["team"]["id"], body["user"]["id"]),
-            place=Place(channel, thread),
-            value=action.get("value") or "",
+            place=Place(channel["id"], thread) if channel else None,
+            value=body["actions"][0].get("value") or "",
             trigger_id=body["trigger_id"],
             client=client,
-            view_id=(body.get("view") or {}).get("id"),
+            view=body.get("view"),
         )
+
+    async def say(self, sentence: str) -> None:
+        """Say something to who clicked: in the thread, or over the view in which they did."""
+        if self.place is not None:
+            await tell(self.client, self.actor.user_id, self.place, sentence)
+            return
+        notice = modals.notice("Orchestrator", sentence)
+        if self.view is not None and self.view["type"] == "modal":
+            await self.client.views_push(trigger_id=self.trigger_id, view=notice)
+        else:
+            await self.client.views_open(trigger_id=self.trigger_id, view=notice)
 
 
 Handler = Callable[[Bot, Click], Awaitable[None]]
@@ -80,8 +90,7 @@ def _listener(bot: Bot, handler: Handler) -> Callable[..., Awaitable[None]]:
     async def clicked(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
         await ack()
         click = Click.of(body, client)
-        work = partial(handler, bot, click)
-        await answering(work, client, click.actor.user_id, click.place)
+        await answering(partial(handler, bot, click), click.say)
 
     return clicked
 
@@ -136,11 +145,17 @@ async def _answer_option(bot: Bot, click: Click) -> None:
 async def _modal(click: Click, title: str, build: Callable[[], Awaitable[View]]) -> None:
     """Open a modal at once, for the click is only good for three seconds, then fill it."""
     opened = await click.client.views_open(trigger_id=click.trigger_id, view=modals.loading(title))
-    try:
-        view = await build()
-    except Refused as error:
-        view = modals.notice(title, sentence_of(error))
-    await click.client.views_update(view_id=opened["view"]["id"], view=view)
+
+    async def show(view: View) -> None:
+        await click.client.views_update(view_id=opened["view"]["id"], view=view)
+
+    async def fill() -> None:
+        await show(await build())
+
+    async def say(sentence: str) -> None:
+        await show(modals.notice(title, sentence))
+
+    await answering(fill, say)
 
 
 async def _edit(bot: Bot, click: Click) -> None:
@@ -166,8 +181,8 @@ async def _edit_text(bot: Bot, click: Click) -> None:
 
 
 async def _swap(click: Click, view: View) -> None:
-    assert click.view_id is not None
-    await click.client.views_update(view_id=click.view_id, view=view)
+    assert click.view is not None
+    await click.client.views_update(view_id=click.view["id"], view=view)
 
 
 async def _replan(bot: Bot, click: Click) -> None:
@@ -262,7 +277,7 @@ async def _feedback(bot: Bot, click: Click) -> None:
     run_id, verdict = ids.read_feedback(click.value)
     await bot.access.find(run_id, click.actor)
     done = await bot.orchestrator.do(Rate(run_id, verdict), click.actor)
-    await tell(click.client, click.actor.user_id, click.place, done.sentence)
+    await click.say(done.sentence)
 
 
 def _turning(bot: Bot) -> Callable[..., Awaitable[None]]:
@@ -279,7 +294,7 @@ def _turning(bot: Bot) -> Callable[..., Awaitable[None]]:
             payload = await page(bot, query, offset, click.actor)
             await respond(text=payload.text, blocks=payload.blocks, replace_original=True)
 
-        await answering(turn, client, click.actor.user_id, click.place)
+        await answering(turn, click.say)
 
     return turned
 

@@ -8,6 +8,7 @@ from typing import Any
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlmodel import col, select
 
@@ -15,11 +16,11 @@ from bot import history
 from bot.blocks import history as history_blocks
 from bot.blocks import note
 from bot.blocks.payload import Payload
-from bot.bot import Bot, Place, answering
+from bot.bot import Bot, answering
 from bot.listeners.events import task_of
 from bot.view import run_rows
 from orchestrator.commands import Actor, Create, Retry, Stop
-from orchestrator.errors import NotFound
+from orchestrator.errors import NotAllowed, NotFound
 from orchestrator.store.tables import Run
 
 Command = dict[str, Any]
@@ -33,27 +34,29 @@ def register(app: AsyncApp, bot: Bot) -> None:
         ack: AsyncAck, command: Command, client: AsyncWebClient, respond: AsyncRespond
     ) -> None:
         await ack()
-        work = partial(_orchestrate, bot, command, respond)
-        await answering(work, client, command["user_id"], Place(command["channel_id"]))
+        work = partial(_orchestrate, bot, command, client, respond)
+        await answering(work, partial(_say, respond))
 
     @app.command("/runs")
-    async def runs(
-        ack: AsyncAck, command: Command, client: AsyncWebClient, respond: AsyncRespond
-    ) -> None:
+    async def runs(ack: AsyncAck, command: Command, respond: AsyncRespond) -> None:
         await ack()
         work = partial(_runs, bot, command, respond)
-        await answering(work, client, command["user_id"], Place(command["channel_id"]))
+        await answering(work, partial(_say, respond))
 
 
 def _actor(command: Command) -> Actor:
     return Actor(command["team_id"], command["user_id"])
 
 
-async def _orchestrate(bot: Bot, command: Command, respond: AsyncRespond) -> None:
+async def _orchestrate(
+    bot: Bot, command: Command, client: AsyncWebClient, respond: AsyncRespond
+) -> None:
     task = task_of(command.get("text", ""))
     if not task or task == "help":
         await _respond(respond, note.usage())
         return
+    if not await _is_in(client, command["channel_id"]):
+        raise NotAllowed("I am not in this channel. Invite me to it first, then ask again.")
     create = Create(
         task=task,
         channel=command["channel_id"],
@@ -73,6 +76,19 @@ async def _runs(bot: Bot, command: Command, respond: AsyncRespond) -> None:
         await _respond(respond, await _about_one(bot, verb, name.strip(), _actor(command)))
     else:
         await _respond(respond, await page(bot, query, 0, _actor(command)))
+
+
+async def _is_in(client: AsyncWebClient, channel: str) -> bool:
+    """Whether the bot can post in the channel: commands reach it from everywhere."""
+    try:
+        found = (await client.conversations_info(channel=channel))["channel"]
+    except SlackApiError:
+        return False
+    return bool(found.get("is_im") or found.get("is_mpim") or found.get("is_member"))
+
+
+async def _say(respond: AsyncRespond, sentence: str) -> None:
+    await _respond(respond, note.said(sentence))
 
 
 async def _respond(respond: AsyncRespond, payload: Payload) -> None:

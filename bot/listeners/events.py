@@ -12,6 +12,7 @@ from sqlmodel import col, select
 
 from bot.blocks import note
 from bot.bot import Bot, Place, answering, tell
+from orchestrator import commands
 from orchestrator.commands import Actor, Command, Create, Replan, Retry, Stop
 from orchestrator.errors import Outdated
 from orchestrator.store.tables import Run, RunStatus
@@ -42,7 +43,7 @@ async def _take(bot: Bot, event: Event, body: dict[str, Any], client: AsyncWebCl
         return
     place = Place(event["channel"], event.get("thread_ts"))
     work = partial(_understand, bot, event, body, client)
-    await answering(work, client, event["user"], place)
+    await answering(work, partial(tell, client, event["user"], place))
 
 
 async def _understand(bot: Bot, event: Event, body: dict[str, Any], client: AsyncWebClient) -> None:
@@ -50,12 +51,29 @@ async def _understand(bot: Bot, event: Event, body: dict[str, Any], client: Asyn
     said = task_of(event.get("text", ""))
     thread = event.get("thread_ts")
     live = await _live_run(bot, actor.team_id, event["channel"], thread) if thread else None
-    if live is not None:
-        await _about(bot, live, said, actor, client)
-    elif said:
+    if live is None and said:
         await _create(bot, event, actor, said, client)
+    elif not await _is_first(bot, event, actor):
+        return
+    elif live is not None:
+        await _about(bot, live, said, event, actor, client)
     else:
         await _show_usage(event, client)
+
+
+async def _is_first(bot: Bot, event: Event, actor: Actor) -> bool:
+    """Whether this message has not been taken up before: Slack may tell of it twice."""
+    work = partial(commands.claim, team_id=actor.team_id, key=_key(event))
+    try:
+        await bot.orchestrator.database.write(work)
+    except Outdated:
+        return False
+    return True
+
+
+def _key(event: Event) -> str:
+    # An edited mention comes as another event about the same message.
+    return f"{event['channel']}:{event['ts']}"
 
 
 def task_of(text: str) -> str:
@@ -75,7 +93,7 @@ async def _create(bot: Bot, event: Event, actor: Actor, task: str, client: Async
         channel=event["channel"],
         thread=thread or event["ts"],
         context=context,
-        claim=f"{event['channel']}:{event['ts']}",
+        claim=_key(event),
         concurrency=bot.settings.run_concurrency,
     )
     try:
@@ -95,13 +113,15 @@ async def _show_usage(event: Event, client: AsyncWebClient) -> None:
     )
 
 
-async def _about(bot: Bot, run: Run, said: str, actor: Actor, client: AsyncWebClient) -> None:
+async def _about(
+    bot: Bot, run: Run, said: str, event: Event, actor: Actor, client: AsyncWebClient
+) -> None:
     """A word in the thread of a run that is not over."""
-    place = Place(run.channel, run.thread)
+    place = Place(event["channel"], event["thread_ts"])
     word = said.lower().strip(" .!")
-    commands: dict[str, Command] = {"stop": Stop(run.id), "retry": Retry(run.id, all=True)}
-    if word in commands:
-        done = await bot.act(commands[word], actor)
+    known: dict[str, Command] = {"stop": Stop(run.id), "retry": Retry(run.id, all=True)}
+    if word in known:
+        done = await bot.act(known[word], actor)
         await tell(client, actor.user_id, place, done.sentence)
     elif run.status is RunStatus.PROPOSED and word not in ("", "status"):
         done = await bot.act(Replan(run.id, run.revision, said), actor)

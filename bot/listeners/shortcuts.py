@@ -9,7 +9,7 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.bot import Bot, Place, answering
+from bot.bot import Bot, Place, answering, tell
 from bot.listeners.events import task_of
 from orchestrator.commands import Actor, Create
 
@@ -25,7 +25,8 @@ def register(app: AsyncApp, bot: Bot) -> None:
         message, channel = shortcut["message"], shortcut["channel"]["id"]
         thread = message.get("thread_ts") or message["ts"]
         work = partial(_create, bot, shortcut, channel, thread)
-        await answering(work, client, shortcut["user"]["id"], Place(channel, thread))
+        say = partial(tell, client, shortcut["user"]["id"], Place(channel, thread))
+        await answering(work, say)
 
 
 async def _create(bot: Bot, shortcut: dict[str, Any], channel: str, thread: str) -> None:

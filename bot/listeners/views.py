@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import structlog
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.blocks import ids, modals
-from bot.bot import Bot, sentence_of
+from bot.bot import Bot, problem_in
 from orchestrator.commands import Actor, Answer, Breakdown, Command, Edit, Replan, Retry
-from orchestrator.errors import NotFound, Refused
+from orchestrator.errors import NotFound
 from orchestrator.plan import Plan, from_text
 from orchestrator.store.tables import PlanRevision
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +42,19 @@ def _listener(bot: Bot, reader: Reader) -> Callable[..., Awaitable[None]]:
         actor = Actor(body["team"]["id"], body["user"]["id"])
         about = json.loads(view["private_metadata"])
         submission = Submission(actor, about, view["state"]["values"])
-        try:
-            await bot.act(await reader(bot, submission), actor)
-        except Refused as error:
-            await _say_at_field(ack, view, sentence_of(error))
-        except Exception:
-            log_id = secrets.token_hex(4)
-            log.exception("submission_broke", log_id=log_id)
-            await _say_at_field(ack, view, f"That did not work (log id {log_id}).")
-        else:
+        problem = await problem_in(partial(_carry_out, bot, reader, submission))
+        if problem is None:
             await ack()
             bot.publisher.wake()
+            return
+        # The modal stays open as it is, with the sentence at its first field.
+        await ack(response_action="errors", errors={modals.first_input(view): problem})
 
     return submitted
 
 
-async def _say_at_field(ack: AsyncAck, view: dict[str, Any], sentence: str) -> None:
-    """The modal stays open as it is, with the sentence at its first field."""
-    await ack(response_action="errors", errors={modals.first_input(view): sentence})
+async def _carry_out(bot: Bot, reader: Reader, submission: Submission) -> None:
+    await bot.act(await reader(bot, submission), submission.actor)
 
 
 async def _edited(bot: Bot, submission: Submission) -> Command:

@@ -71,6 +71,12 @@ class LocalQueue:
         """The attempts that run here."""
         return frozenset(self._running)
 
+    @property
+    def room(self) -> int:
+        """Places that are free and wanted by nobody."""
+        taken = sum(not task.done() for task in self._running.values())
+        return 0 if self._waiting else self._concurrency - taken
+
     def _fill(self) -> None:
         """Give free places to the runs that have the fewest, then to who was served longest ago."""
         while self._waiting and len(self._running) < self._concurrency and not self._stopping:

@@ -13,9 +13,9 @@ from sqlalchemy.engine import Connection
 from orchestrator.errors import Conflict
 from orchestrator.events import Event
 from orchestrator.plan import Plan
+from orchestrator.reviewer import Reviewed
 from orchestrator.state import Progress
 from orchestrator.store.tables import (
-    LIVE,
     Attempt,
     AttemptStatus,
     EventRow,
@@ -23,11 +23,13 @@ from orchestrator.store.tables import (
     PlanRevision,
     Request,
     RequestStatus,
+    RevisionSource,
     Run,
     SubtaskRow,
     SubtaskStatus,
     new_row,
     now,
+    row,
 )
 
 # SQLModel leaves the table out of its types.
@@ -58,6 +60,7 @@ class Changes:
 
     run: dict[str, Any] = field(default_factory=dict)
     subtasks: list[tuple[int, SubtaskStatus, Progress]] = field(default_factory=list)
+    dropped: list[tuple[int, SubtaskStatus, Progress]] = field(default_factory=list)
     attempts: list[dict[str, Any]] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
     revisions: list[dict[str, Any]] = field(default_factory=list)
@@ -182,6 +185,33 @@ def new_subtasks(run_id: str, plan: Plan) -> list[dict[str, Any]]:
     return [new_row(SubtaskRow, run_id=run_id, number=item.number) for item in plan.subtasks]
 
 
+@dataclass(frozen=True, slots=True)
+class ChangedPlan:
+    """The rows of a review's changes to a plan that runs, and the subtasks it drops."""
+
+    revision: dict[str, Any]
+    new_subtasks: list[dict[str, Any]]
+    dropped: list[int]
+
+
+def changed_plan(run_id: str, number: int, before: Plan, reviewed: Reviewed) -> ChangedPlan:
+    """What becomes of the rows when `before` gives way to what was reviewed."""
+    revision_row = PlanRevision(
+        run_id=run_id,
+        number=number,
+        source=RevisionSource.REVIEW,
+        repairs=[*reviewed.made, *reviewed.left_out],
+        plan=reviewed.plan.to_json(),
+    )
+    old = {item.number for item in before.subtasks}
+    new = {item.number for item in reviewed.plan.subtasks}
+    return ChangedPlan(
+        row(revision_row),
+        [new_row(SubtaskRow, run_id=run_id, number=n) for n in sorted(new - old)],
+        sorted(old - new),
+    )
+
+
 def touch(connection: Connection, run_id: str) -> None:
     """Let the run be advanced and shown again."""
     connection.execute(
@@ -207,6 +237,8 @@ _CLAIM = (
         attempt.c.number,
         attempt.c.role,
         attempt.c.parameters,
+        attempt.c.reserved_tokens,
+        attempt.c.reserved_usd,
     )
 )
 
@@ -247,6 +279,16 @@ _COUNT = (
 )
 
 
+# Whoever changes a run takes its row first; a result that did otherwise could wait for a command
+# that waits for the result.
+_LOCK_RUN = (
+    sa.select(run.c.id)
+    .join(attempt, attempt.c.run_id == run.c.id)
+    .where(attempt.c.id == sa.bindparam("id_"))
+    .with_for_update(of=run)
+)
+
+
 def claim(connection: Connection, attempt_id: str, worker: str) -> dict[str, Any] | None:
     """Make the attempt this worker's and return what it is; None when it is taken, or over."""
     values = {"id_": attempt_id, "worker_": worker, "started_at_": now()}
@@ -261,6 +303,8 @@ def finish(
 
     None, and nothing changed, when the attempt is no longer this worker's.
     """
+    if connection.dialect.name == "postgresql":
+        connection.execute(_LOCK_RUN, {"id_": attempt_id})
     guard = {"id_": attempt_id, "worker_": worker}
     values = {**_NOTHING, "finished_at": now(), **result}
     found = connection.execute(_FINISH, values | guard).scalar()
@@ -343,7 +387,13 @@ def cancel_work(connection: Connection, run_id: str) -> None:
     )
 
 
-def is_live(connection: Connection, run_id: str) -> bool:
-    """Whether anything can still happen to the run."""
-    status = connection.execute(sa.select(run.c.status).where(run.c.id == run_id)).scalar()
-    return status in LIVE
+def cancel_attempts(connection: Connection, run_id: str, of: Sequence[int | None]) -> None:
+    """Break off the attempts of these subtasks; None stands for the run's own."""
+    numbers = [number for number in of if number is not None]
+    is_own = attempt.c.subtask.is_(None) if None in of else sa.false()
+    is_meant = sa.or_(attempt.c.subtask.in_(numbers), is_own)
+    connection.execute(
+        sa.update(attempt)
+        .where(attempt.c.run_id == run_id, attempt.c.status != AttemptStatus.FINISHED, is_meant)
+        .values(status=AttemptStatus.FINISHED, outcome=Outcome.CANCELLED, finished_at=now())
+    )

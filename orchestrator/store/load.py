@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from statistics import median
 from typing import Any
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from orchestrator import attempts, budget
+from orchestrator.budget import NOTHING, Budget, Cost, Price, free
 from orchestrator.model.base import Purpose
-from orchestrator.plan import SECONDS_BY_SIZE, Plan, Subtask
+from orchestrator.plan import SECONDS_BY_SIZE, Pattern, Plan, Subtask
 from orchestrator.roles import Roles
-from orchestrator.state import Finished, Limits, OpenRequest, Progress, RunState, works
+from orchestrator.settings import Settings
+from orchestrator.state import Finished, Limits, OpenRequest, Progress, RunState, Work, works
 from orchestrator.store.changes import Basis
 from orchestrator.store.tables import (
     Attempt,
@@ -28,6 +32,20 @@ from orchestrator.store.tables import (
 
 # Expected seconds of each subtask of a plan, by number.
 Estimate = Callable[[Plan], Mapping[int, float]]
+
+TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What is the same for all runs of a process."""
+
+    roles: Roles
+    settings: Settings
+    limits: Limits
+    price: Price = free
+    estimate: Estimate | None = None
+
 
 _HISTORY = 50
 
@@ -56,33 +74,80 @@ class Live:
         return Basis(run.id, run.commands, run.advanced_version, run.version)
 
 
-async def live(
-    session: AsyncSession,
-    run_id: str,
-    roles: Roles,
-    limits: Limits,
-    estimate: Estimate | None = None,
-) -> Live | None:
+async def live(session: AsyncSession, run_id: str, deployment: Deployment) -> Live | None:
     """The run with all that decisions need; None where there is none of that id."""
     run = await session.get(Run, run_id)
     if run is None:
         return None
     plan = await plan_of(session, run)
-    subtasks = (await session.exec(select(SubtaskRow).where(SubtaskRow.run_id == run_id))).all()
+    rows = (await session.exec(select(SubtaskRow).where(SubtaskRow.run_id == run_id))).all()
+    # What a review has dropped has a row still, but no place in the plan.
+    numbers = {subtask.number for subtask in plan.subtasks} if plan else set()
+    subtasks = [row for row in rows if row.number in numbers]
+    roles = deployment.roles
+    if plan and plan.roles:
+        roles = roles.with_plan_roles(plan.roles)
     state = RunState(
         status=run.status,
         own=_own(run),
         auto_approve=run.auto_approve,
         concurrency=run.concurrency,
-        limits=limits,
-        work=works(plan, await _seconds(session, plan, estimate)) if plan and subtasks else {},
+        limits=deployment.limits,
+        pattern=plan.pattern if plan else Pattern.GRAPH,
+        reviewed=run.reviewed,
+        replans=run.replans,
+        budget=Budget(run.limit_tokens, run.limit_usd),
+        spent=Cost(run.tokens, run.cost_usd),
+        reserved=await _reserved(session, run_id),
+        own_costs=_own_costs(run, plan, deployment),
+        work=await _works(session, run, plan, roles, deployment) if plan and subtasks else {},
         subtasks={row.number: _progress(row) for row in subtasks},
         requests=await _open_requests(session, run_id),
     )
     current = [run.attempt_id, *(row.attempt_id for row in subtasks)]
-    state.finished.extend(await _finished(session, [id_ for id_ in current if id_]))
-    plan_roles = roles.with_plan_roles(plan.roles) if plan and plan.roles else roles
-    return Live(run, plan, plan_roles, state)
+    state.finished += await _finished(session, [id_ for id_ in current if id_])
+    return Live(run, plan, roles, state)
+
+
+async def _works(
+    session: AsyncSession, run: Run, plan: Plan, roles: Roles, deployment: Deployment
+) -> dict[int, Work]:
+    seconds = await _seconds(session, plan, deployment.estimate)
+    return works(plan, seconds, subtask_costs(run.task, plan, roles, deployment))
+
+
+def subtask_costs(task: str, plan: Plan, roles: Roles, deployment: Deployment) -> dict[int, Cost]:
+    """What an attempt at each subtask costs at the most."""
+    settings = deployment.settings
+    costs = {}
+    for item in plan.subtasks:
+        parameters = attempts.of_role(roles[item.role], settings, item.timeout_s)
+        chars = budget.prompt_chars(task, settings, Purpose.SUBTASK, len(item.depends_on))
+        chars += len(item.instructions)
+        costs[item.number] = budget.worst_case(parameters, chars, deployment.price)
+    return costs
+
+
+def _own_costs(run: Run, plan: Plan | None, deployment: Deployment) -> dict[Purpose, Cost]:
+    settings, results = deployment.settings, len(plan.subtasks) if plan else 0
+    costs = {}
+    for purpose in (Purpose.PLAN, Purpose.REVIEW, Purpose.SYNTHESIS):
+        chars = budget.prompt_chars(
+            run.task, settings, purpose, 0 if purpose is Purpose.PLAN else results
+        )
+        parameters = attempts.of_run(purpose, settings)
+        costs[purpose] = budget.worst_case(parameters, chars, deployment.price)
+    return costs
+
+
+async def _reserved(session: AsyncSession, run_id: str) -> Cost:
+    """What is set aside for attempts that are under way."""
+    reserved = await session.exec(
+        select(col(Attempt.reserved_tokens), col(Attempt.reserved_usd)).where(
+            Attempt.run_id == run_id, Attempt.status != AttemptStatus.FINISHED
+        )
+    )
+    return sum((Cost(tokens, usd) for tokens, usd in reserved), NOTHING)
 
 
 async def plan_of(session: AsyncSession, run: Run) -> Plan | None:
@@ -134,7 +199,14 @@ def finished(row: Mapping[str, Any]) -> Finished:
     """An attempt that is over, as decisions see it."""
     said = row.get("output" if row["outcome"] is Outcome.PAUSED else "error")
     return Finished(
-        row["id"], row["purpose"], row["subtask"], row["outcome"], said or "", row.get("data")
+        row["id"],
+        row["purpose"],
+        row["subtask"],
+        row["outcome"],
+        said or "",
+        row.get("data"),
+        reserved=Cost(row["reserved_tokens"], row["reserved_usd"]),
+        spent=Cost(sum(row[column] or 0 for column in TOKENS), row.get("cost_usd") or Decimal(0)),
     )
 
 

@@ -136,10 +136,10 @@ def going(*states: SubtaskStatus, status: RunStatus = RunStatus.RUNNING, **given
     return run(status, **{**fields, **given})
 
 
-def done(answer: str = "Take the *third* one.", **given: Any) -> RunView:
+def done(said: str = "Take the *third* one.", **given: Any) -> RunView:
     fields = {
         "status": RunStatus.COMPLETED,
-        "answer": AnswerView(1, answer),
+        "answer": AnswerView(1, said),
         "finished_at": ASKED + timedelta(minutes=3, seconds=5),
         "models": ("claude-opus-5-5", "claude-sonnet-5-5"),
     }
@@ -245,11 +245,10 @@ _OWN = re.compile(r"<(?:@U111|@U222|#C123|!date\^\d+\^[^|<>]*\|[^<>]*)>")
 _UNREAD = ("initial_value", "value", "private_metadata")
 
 
-def checked(payload: Payload, *, edits: bool = True) -> Payload:
+def checked(payload: Payload) -> Payload:
     """The payload, which Slack takes and which notifies nobody but whom the bot means."""
     limits.check_message(payload.text, payload.blocks, None)
-    if edits:
-        limits.check_updated_text(payload.text)
+    limits.check_updated_text(payload.text)
     assert len(payload.text) <= 1000
     assert payload.text.strip()
     assert live_mentions({"text": payload.text, "blocks": payload.blocks}) == []

@@ -32,6 +32,8 @@ def test_a_duration_has_two_units_at_most(seconds, said):
         (Decimal(0), "$0.00"),
         (Decimal("0.0004"), "under $0.01"),
         (Decimal("0.0132"), "$0.0132"),
+        (Decimal("0.03"), "$0.03"),
+        (Decimal("0.99999"), "$1.00"),
         (Decimal("12.5"), "$12.50"),
         (Decimal("1234.5"), "$1,234.50"),
     ],

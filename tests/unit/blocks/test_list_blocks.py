@@ -27,7 +27,7 @@ def test_a_run_is_one_row_with_its_details():
 
     said = words(payload.blocks)
     assert "⚠️ *R-0001* · Done with 1 gap · 5 of 5 done · <!date^1772366400^" in said
-    assert "$0.5000 · <#C123>\nCompare three job queues" in said
+    assert "$0.50 · <#C123>\nCompare three job queues" in said
     assert values(payload.blocks) == {"details": "run-1"}
 
 

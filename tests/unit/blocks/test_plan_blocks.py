@@ -27,7 +27,7 @@ def test_the_whole_plan_is_readable_without_a_click():
     assert "1. Find fact 1 · researcher" in said
     assert "2. Compare them · analyst · after 1 · priority 1" in said
     assert "3. Write it up · writer · after 1 and 2" in said
-    assert "3 subtasks · about 2 min 5 s · about $0.0300" in said
+    assert "3 subtasks · about 2 min 5 s · about $0.03" in said
 
 
 def test_the_plan_has_its_buttons_bound_to_its_revision():
