@@ -23,7 +23,7 @@ from pydantic import BaseModel, Field, ValidationError
 from sqlmodel import func, select
 
 from orchestrator import graph
-from orchestrator.commands import Actor, Create
+from orchestrator.commands import Actor, Create, Defaults
 from orchestrator.errors import InvalidInput, OrchestratorError
 from orchestrator.events import Event, EventKind
 from orchestrator.model.base import Call, OnText, Purpose, Reply
@@ -168,7 +168,7 @@ async def perform(
     async with opened as orchestrator, asyncio.timeout(patience):
         ends: asyncio.Queue[Event] = asyncio.Queue()
         orchestrator.subscribe(partial(_note_end, ends))
-        create = Create("Benchmark", auto_approve=True, concurrency=concurrency)
+        create = Create("Benchmark", auto_approve=True, defaults=Defaults(concurrency=concurrency))
         done = await orchestrator.do(create, _ACTOR)
         await _completed(ends, done.run_id)
         return await _times(orchestrator.database, done.run_id)

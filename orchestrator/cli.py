@@ -184,7 +184,7 @@ async def _create_and_follow(task: str, settings: Settings, *, yes: bool) -> int
         )
         return _MISUSED
     async with _opened(settings, screen) as orchestrator:
-        create = Create(task, concurrency=settings.run_concurrency)
+        create = Create(task)
         done = await orchestrator.do(create, _actor())
         return await _session(orchestrator, screen, done.run_id, yes=yes)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -69,8 +69,22 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a deployment gives every run: attempts at once, limits (seconds), who approves."""
+
+    concurrency: int = 5
+    asks_changes: bool = False
+    limit_tokens: int | None = None
+    limit_usd: Decimal | None = None
+    limit_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Create:
-    """Begin a run. `claim` is the key of the event it comes from: the same key makes one run."""
+    """Begin a run. `claim` is the key of the event it comes from: the same key makes one run.
+
+    `defaults` are filled in by the orchestrator that carries it out; `concurrency` overrides them.
+    """
 
     task: str
     channel: str | None = None
@@ -78,11 +92,8 @@ class Create:
     context: str = ""
     claim: str | None = None
     auto_approve: bool = False
-    asks_changes: bool = False
-    concurrency: int = 5
-    limit_tokens: int | None = None
-    limit_usd: Decimal | None = None
-    limit_s: float | None = None
+    concurrency: int | None = None
+    defaults: Defaults | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +263,9 @@ def _create(connection: Connection, command: Create, actor: Actor) -> Done:
     _insert_once(connection, Team(id=actor.team_id))
     if command.claim is not None:
         claim(connection, actor.team_id, command.claim)
+    defaults = asdict(command.defaults or Defaults())
+    if command.concurrency is not None:
+        defaults["concurrency"] = command.concurrency
     run = Run(
         team_id=actor.team_id,
         name=_free_name(connection, actor.team_id),
@@ -261,11 +275,7 @@ def _create(connection: Connection, command: Create, actor: Actor) -> Done:
         channel=command.channel,
         thread=command.thread,
         auto_approve=command.auto_approve,
-        asks_changes=command.asks_changes,
-        concurrency=command.concurrency,
-        limit_tokens=command.limit_tokens,
-        limit_usd=command.limit_usd,
-        limit_s=command.limit_s,
+        **defaults,
     )
     connection.execute(sa.insert(changes.run), [row(run)])
     event = Event(EventKind.RUN_CREATED, run.id, actor=actor.user_id)

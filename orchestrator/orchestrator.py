@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 from filelock import FileLock, Timeout
 
 from orchestrator import commands
-from orchestrator.commands import Actor, Command, Done
+from orchestrator.budget import Price, free
+from orchestrator.commands import Actor, Command, Create, Defaults, Done
 from orchestrator.engine import Engine
 from orchestrator.errors import AlreadyRunning, ConfigurationError, NotFound
 from orchestrator.events import Listener
 from orchestrator.gate import Gatekeeping
 from orchestrator.model.base import Model
+from orchestrator.model.prices import PriceList
 from orchestrator.roles import Roles
 from orchestrator.settings import Settings
-from orchestrator.store.database import Database, sqlite_path
+from orchestrator.store.database import Database, parse, sqlite_path
 from orchestrator.store.load import Estimate
 from orchestrator.store.migrate import migrate
 from orchestrator.store.tables import Request
@@ -60,7 +63,8 @@ class Orchestrator:
                 yield cls(database, roles, settings, None)
                 return
             chosen = model or model_of(settings)
-            engine = Engine(database, chosen, roles, settings, estimate)
+            price = free if model else price_of(settings)
+            engine = Engine(database, chosen, roles, settings, estimate, price)
             await engine.start()
             try:
                 yield cls(database, roles, settings, engine)
@@ -74,6 +78,8 @@ class Orchestrator:
 
     async def do(self, command: Command, actor: Actor) -> Done:
         """Carry out a command. Raises Refused with the sentence that says why it has no effect."""
+        if isinstance(command, Create) and command.defaults is None:
+            command = replace(command, defaults=defaults_of(self.settings))
         work = partial(
             commands.perform, command=command, actor=actor, gatekeeping=self._gatekeeping
         )
@@ -100,6 +106,24 @@ class Orchestrator:
         return self.engine.bus.subscribe(listener)
 
 
+def defaults_of(settings: Settings) -> Defaults:
+    """What the settings give every run."""
+    return Defaults(
+        concurrency=settings.run_concurrency,
+        asks_changes=settings.review_policy == "ask",
+        limit_tokens=settings.run_tokens,
+        limit_usd=settings.run_usd,
+        limit_s=settings.run_minutes * 60 if settings.run_minutes else None,
+    )
+
+
+def price_of(settings: Settings) -> Price:
+    """What calls cost with the model that the settings name."""
+    if settings.model == "offline":
+        return free
+    return PriceList.load(settings.prices_file).worst_case
+
+
 def model_of(settings: Settings) -> Model:
     """The model that the settings name. Raises ConfigurationError where its key is missing."""
     if settings.model == "offline":
@@ -107,7 +131,6 @@ def model_of(settings: Settings) -> Model:
 
         return OfflineModel()
     from orchestrator.model.anthropic import AnthropicModel
-    from orchestrator.model.prices import PriceList
 
     if settings.anthropic_api_key is None and settings.anthropic_base_url is None:
         raise ConfigurationError(
@@ -125,8 +148,6 @@ def model_of(settings: Settings) -> Model:
 
 def _lock(settings: Settings) -> FileLock | None:
     """The lock that makes this the one process at work on a SQLite file."""
-    from orchestrator.store.database import parse
-
     path = sqlite_path(parse(settings.database_url))
     if path is None:
         return None

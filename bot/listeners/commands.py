@@ -61,7 +61,6 @@ async def _orchestrate(
         task=task,
         channel=command["channel_id"],
         claim=f"command:{command['trigger_id']}",
-        concurrency=bot.settings.run_concurrency,
     )
     await bot.orchestrator.do(create, _actor(command))
     bot.publisher.wake()

@@ -94,7 +94,6 @@ async def _create(bot: Bot, event: Event, actor: Actor, task: str, client: Async
         thread=thread or event["ts"],
         context=context,
         claim=_key(event),
-        concurrency=bot.settings.run_concurrency,
     )
     try:
         await bot.orchestrator.do(command, actor)

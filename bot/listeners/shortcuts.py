@@ -35,7 +35,6 @@ async def _create(bot: Bot, shortcut: dict[str, Any], channel: str, thread: str)
         channel=channel,
         thread=thread,
         claim=f"shortcut:{shortcut['trigger_id']}",
-        concurrency=bot.settings.run_concurrency,
     )
     actor = Actor(shortcut["team"]["id"], shortcut["user"]["id"])
     await bot.orchestrator.do(create, actor)

@@ -8,10 +8,12 @@ import sqlalchemy as sa
 from person import Person, answers, eventually
 
 from orchestrator.commands import Approve, Retry, Stop
+from orchestrator.engine import Engine
 from orchestrator.errors import AlreadyRunning, NewerDatabase
 from orchestrator.model.base import Purpose
 from orchestrator.model.scripted import ScriptedModel
 from orchestrator.orchestrator import Orchestrator
+from orchestrator.roles import Roles
 from orchestrator.store import changes
 from orchestrator.store.database import Database
 from orchestrator.store.tables import (
@@ -125,9 +127,7 @@ async def _is_made_here(person, run_id):
 
 @only_sqlite
 async def test_one_process_works_on_a_sqlite_file(settings, orchestrator):
-    with pytest.raises(
-        AlreadyRunning, match=r"Another process works on .*orchestrator\.db already"
-    ):
+    with pytest.raises(AlreadyRunning, match=r"Another process works on .*\.db already"):
         async with Orchestrator.open(settings, ScriptedModel(answers)):
             pass
 
@@ -222,28 +222,34 @@ class Slow(Database):
             await self.hold()
 
 
-async def test_an_attempt_begun_while_the_sweep_reads_is_left_alone(orchestrator, settings):
-    """The sweep read the rows before the attempt was there; it must not take it for cancelled."""
-    person, model = Person(orchestrator), orchestrator.engine._model
-    database = Slow(settings.database_url)
-    engine = orchestrator.engine
-    run_id = await person.ask()
-    await person.until(run_id, RunStatus.PROPOSED)
-    gate = model.gate(Purpose.SUBTASK, 1)
-
-    async def approve_meanwhile():
-        database.hold = None
-        await person.do(Approve(run_id, 1))
-        await gate.reached()
-
-    database.hold = approve_meanwhile
-    swept, engine._database = engine._database, database
-    try:
-        await engine.sweep()
-    finally:
-        engine._database = swept
-    gate.open()
-    await person.answer_of(run_id)
+@asynccontextmanager
+async def working(database, settings, model):
+    """A person whose orchestrator works on that very database object."""
+    roles = Roles.load()
+    engine = Engine(database, model, roles, settings)
+    await engine.start()
+    yield Person(Orchestrator(database, roles, settings, engine))
+    await engine.stop()
     await database.close()
 
-    assert [a.outcome for a in await person.attempts_at(run_id, 1)] == [Outcome.SUCCEEDED]
+
+async def test_an_attempt_begun_while_the_sweep_reads_is_left_alone(settings, model):
+    """The sweep read the rows before the attempt was there; it must not take it for cancelled."""
+    database = Slow(settings.database_url)
+    async with working(database, settings, model) as person:
+        run_id = await person.ask()
+        await person.until(run_id, RunStatus.PROPOSED)
+        gate = model.gate(Purpose.SUBTASK, 1)
+
+        async def approve_meanwhile():
+            database.hold = None
+            await person.do(Approve(run_id, 1))
+            await gate.reached()
+
+        database.hold = approve_meanwhile
+        await person.orchestrator.engine.sweep()
+        gate.open()
+        await person.answer_of(run_id)
+
+        outcomes = [attempt.outcome for attempt in await person.attempts_at(run_id, 1)]
+    assert outcomes == [Outcome.SUCCEEDED]
