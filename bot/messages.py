@@ -97,7 +97,8 @@ def _plans(view: RunView) -> Iterator[Wanted]:
 
 
 def _requests(view: RunView) -> Iterator[Wanted]:
-    shown = [r for r in view.requests if r.kind in (RequestKind.BREAKDOWN, RequestKind.QUESTION)]
+    apart = (RequestKind.APPROVAL, RequestKind.DEAD_LETTER)
+    shown = [r for r in view.requests if r.kind not in apart]
     letters = [r for r in view.requests if r.kind is RequestKind.DEAD_LETTER]
     for group in [*([r] for r in shown), *_together(letters)]:
         yield Wanted(f"request:{group[0].id}", request.request(view, group), urgent=True)
@@ -106,11 +107,19 @@ def _requests(view: RunView) -> Iterator[Wanted]:
 def _together(letters: Sequence[RequestView]) -> list[list[RequestView]]:
     groups: list[list[RequestView]] = []
     for letter in letters:
-        if groups and letter.created_at - groups[-1][0].created_at < _AT_ONCE:
+        if groups and _belongs(letter, groups[-1]):
             groups[-1].append(letter)
         else:
             groups.append([letter])
     return groups
+
+
+def _belongs(letter: RequestView, group: Sequence[RequestView]) -> bool:
+    """Whether nobody had dealt with the message of `group` yet: an edit notifies nobody."""
+    is_untouched = all(
+        other.answered_at is None or other.answered_at > letter.created_at for other in group
+    )
+    return is_untouched and letter.created_at - group[0].created_at < _AT_ONCE
 
 
 def _answers(view: RunView) -> Iterator[Wanted]:

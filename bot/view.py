@@ -80,6 +80,7 @@ class RequestView:
     answer_text: str
     answered_by: str | None
     created_at: datetime
+    answered_at: datetime | None = None
     tries: int = 0
     outcome: Outcome | None = None
 
@@ -201,6 +202,7 @@ async def run_view(session: AsyncSession, run_id: str) -> RunView | None:
         cost_usd=run.cost_usd,
         cost_known=run.cost_known,
         models=tuple(sorted({a.model for a in attempts if a.model})),
+        expected_usd=current.expected_usd if current else None,
         expected_s=_makespan(plan, expected, run.concurrency) if plan else 0.0,
         created_at=run.created_at,
         started_at=run.started_at,
@@ -277,6 +279,7 @@ def _requests(requests: Iterable[Request], attempts: Sequence[Attempt]) -> tuple
                 answer_text=request.answer_text,
                 answered_by=request.answered_by,
                 created_at=request.created_at,
+                answered_at=request.answered_at,
                 tries=attempt.number if attempt else 0,
                 outcome=attempt.outcome if attempt else None,
             )

@@ -474,6 +474,7 @@ class _Act:
             author=self.actor.user_id,
             repairs=list(gated.repairs),
             plan=gated.plan.to_json(),
+            expected_usd=self.gatekeeping.expected_usd(self.run.task, gated.plan),
         )
         self.connection.execute(sa.insert(changes.revision), [row(revision)])
         if self.run.status in (RunStatus.PROPOSED, RunStatus.PLANNING):

@@ -64,7 +64,7 @@ class Engine:
         self._model = model
         self._settings = settings
         limits = Limits(subtask_attempts=settings.subtask_attempts, replans=settings.max_replans)
-        self._deployment = Deployment(roles, settings, limits, price, estimate)
+        self.deployment = Deployment(roles, settings, limits, price, estimate)
         self._queue = LocalQueue(self.advance, self.attempt, settings.concurrency)
         self._live: dict[str, Live] = {}
         self._loading: dict[str, asyncio.Task[Live | None]] = {}
@@ -114,7 +114,7 @@ class Engine:
         actions = decide(live.state)
         if not actions and run.advanced_version == run.version:
             return
-        decided = changes_of(live, actions, self._settings)
+        decided = changes_of(live, actions, self.deployment)
         live.state.left.clear()
         self._claim(decided.attempts)
         try:
@@ -312,7 +312,7 @@ class Engine:
     async def _read_once(self, run_id: str) -> Live | None:
         self._outdated.discard(run_id)
         async with self._database.read() as session:
-            return await load.live(session, run_id, self._deployment)
+            return await load.live(session, run_id, self.deployment)
 
     def _forget(self, run_id: str) -> None:
         """What is cached of the run, or being read, no longer holds."""

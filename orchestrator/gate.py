@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 
 import referencing.exceptions
 import referencing.jsonschema
@@ -33,11 +34,12 @@ class Gated:
 
 @dataclass(frozen=True, slots=True)
 class Gatekeeping:
-    """What the gate needs to know of a deployment."""
+    """What the gate needs to know of a deployment; `expected_usd` prices a task's plan."""
 
     roles: Collection[str]
     tools: Collection[str]
     max_subtasks: int
+    expected_usd: Callable[[str, Plan], Decimal | None] = lambda _task, _plan: None
 
 
 def check(

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from decimal import Decimal
 from functools import partial
 
 from filelock import FileLock, Timeout
@@ -19,10 +20,11 @@ from orchestrator.events import Listener
 from orchestrator.gate import Gatekeeping
 from orchestrator.model.base import Model
 from orchestrator.model.prices import PriceList
+from orchestrator.plan import Plan
 from orchestrator.roles import Roles
 from orchestrator.settings import Settings
 from orchestrator.store.database import Database, parse, sqlite_path
-from orchestrator.store.load import Estimate
+from orchestrator.store.load import Estimate, expected_usd
 from orchestrator.store.migrate import migrate
 from orchestrator.store.tables import Request
 
@@ -37,7 +39,12 @@ class Orchestrator:
         self.roles = roles
         self.settings = settings
         self.engine = engine
-        self._gatekeeping = Gatekeeping(tuple(roles), tuple(roles.tools), settings.max_subtasks)
+        self._gatekeeping = Gatekeeping(
+            tuple(roles),
+            tuple(roles.tools),
+            settings.max_subtasks,
+            partial(expected_usd, engine.deployment) if engine else _unknown,
+        )
 
     @classmethod
     @asynccontextmanager
@@ -104,6 +111,11 @@ class Orchestrator:
         if self.engine is None:
             raise RuntimeError("an orchestrator that does not work has no events")
         return self.engine.bus.subscribe(listener)
+
+
+def _unknown(_task: str, _plan: Plan) -> Decimal | None:
+    """Who does no work knows no prices."""
+    return None
 
 
 def defaults_of(settings: Settings) -> Defaults:

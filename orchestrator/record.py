@@ -13,7 +13,6 @@ from orchestrator.gate import Gatekeeping
 from orchestrator.model.base import Purpose
 from orchestrator.plan import Plan
 from orchestrator.reviewer import Review, Reviewed
-from orchestrator.settings import Settings
 from orchestrator.state import (
     STARTABLE,
     Action,
@@ -33,7 +32,7 @@ from orchestrator.state import (
     TryAgain,
 )
 from orchestrator.store.changes import Changes, changed_plan, new_subtasks
-from orchestrator.store.load import Live
+from orchestrator.store.load import Deployment, Live, expected_usd
 from orchestrator.store.tables import (
     Attempt,
     Outcome,
@@ -53,14 +52,16 @@ ACCOUNT_OPTIONS = ["Try again"]
 PLAN_CHANGE_OPTIONS = ["Change the plan", "Leave the plan"]
 
 
-def changes_of(live: Live, actions: list[Action], settings: Settings) -> Changes:
+def changes_of(live: Live, actions: list[Action], deployment: Deployment) -> Changes:
     """The rows of `actions`, which have been applied to the state of `live` already."""
-    return _Record(live, settings).of(actions)
+    return _Record(live, deployment).of(actions)
 
 
 class _Record:
-    def __init__(self, live: Live, settings: Settings) -> None:
+    def __init__(self, live: Live, deployment: Deployment) -> None:
+        settings = deployment.settings
         self._live = live
+        self._deployment = deployment
         self._settings = settings
         self._gatekeeping = Gatekeeping(
             tuple(live.roles), tuple(live.roles.tools), settings.max_subtasks
@@ -178,6 +179,7 @@ class _Record:
                     feedback=run.note,
                     repairs=finished.data["repairs"],
                     plan=plan.to_json(),
+                    expected_usd=expected_usd(self._deployment, run.task, plan),
                 )
             )
         )

@@ -13,6 +13,11 @@ from bot.view import RequestView, RunView, SubtaskView
 from orchestrator.store.tables import Outcome, RequestKind, RequestStatus
 from orchestrator.text import plural
 
+_NEEDS = {
+    RequestKind.BUDGET: "{name} has come to the end of its budget",
+    RequestKind.ACCOUNT: "{name} is paused, because the model's account does not answer it",
+    RequestKind.PLAN_CHANGE: "{name} would change its plan after looking at the results",
+}
 _HELP = (
     "*Retry* tries it again · *Edit and retry* lets you change its instructions first · "
     "*Skip* goes on without it, and the answer says so"
@@ -198,14 +203,7 @@ def _question(view: RunView, question: RequestView, extent: _Extent) -> Payload:
     blocks = [_opening(view, question, f"💬 {_bold_name(what, view)}."), text.rich_text(*parts)]
     if not question.is_open:
         return _closed(question, blocks, what)
-    offered = [
-        button(
-            text.line(option, 70),
-            f"{ids.ANSWER_OPTION}{index}",
-            ids.of_option(question.id, index),
-        )
-        for index, option in enumerate(question.options[: ids.MOST_OPTIONS])
-    ]
+    offered = _offered(question)
     label = "Another answer…" if offered else "Answer…"
     blocks.append(actions(*offered, button(label, ids.ANSWER_QUESTION, question.id)))
     blocks.append(context("It goes on as soon as you answer; what does not need it runs on."))
@@ -228,15 +226,26 @@ def _breakdown(view: RunView, request_: RequestView, extent: _Extent) -> Payload
 
 
 def _other(view: RunView, request_: RequestView, extent: _Extent) -> Payload:
-    what = f"{view.name} needs you"
+    what = _NEEDS.get(request_.kind, "{name} needs you").format(name=view.name)
     blocks = [
         _opening(view, request_, f"✋ {_bold_name(what, view)}."),
         text.rich_text(text.quote(text.block(request_.text, extent.asked))),
     ]
     if not request_.is_open:
         return _closed(request_, blocks, what)
-    blocks.append(actions(note.stop_button(view), _details_button(view)))
+    blocks.append(actions(*_offered(request_), note.stop_button(view), _details_button(view)))
     return Payload(blocks, f"{what}: {text.escape(text.line(request_.text, 200))}")
+
+
+def _offered(request_: RequestView) -> list[Element]:
+    return [
+        button(
+            text.line(option, 70),
+            f"{ids.ANSWER_OPTION}{index}",
+            ids.of_option(request_.id, index),
+        )
+        for index, option in enumerate(request_.options[: ids.MOST_OPTIONS])
+    ]
 
 
 # --- what they share -----------------------------------------------------------------------

@@ -21,6 +21,7 @@ from orchestrator.commands import (
     Actor,
     Answer,
     Approve,
+    Choose,
     Command,
     Rate,
     Reject,
@@ -31,7 +32,7 @@ from orchestrator.commands import (
 from orchestrator.errors import NotFound, Outdated
 from orchestrator.plan import Plan
 from orchestrator.store.load import plan_of
-from orchestrator.store.tables import RequestStatus, RunStatus
+from orchestrator.store.tables import RequestKind, RequestStatus, RunStatus
 
 View = dict[str, Any]
 
@@ -136,7 +137,10 @@ async def _answer_option(bot: Bot, click: Click) -> None:
     request_id, index = ids.read_option(click.value)
     view = await _view_of_request(bot, click, request_id)
     request = next(r for r in view.requests if r.id == request_id)
-    await _do(bot, click, Answer(request_id, request.options[index]))
+    if request.kind is RequestKind.QUESTION:
+        await _do(bot, click, Answer(request_id, request.options[index]))
+    else:
+        await _do(bot, click, Choose(request_id, index))
 
 
 # --- buttons that open a modal --------------------------------------------------------------

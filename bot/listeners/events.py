@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from bot.blocks import note
 from bot.bot import Bot, Place, answering, tell
 from orchestrator import commands
-from orchestrator.commands import Actor, Command, Create, Replan, Retry, Stop
+from orchestrator.commands import Actor, Command, Create, Guide, Replan, Retry, Stop
 from orchestrator.errors import Outdated
 from orchestrator.store.tables import Run, RunStatus
 
@@ -122,8 +122,10 @@ async def _about(
     if word in known:
         done = await bot.act(known[word], actor)
         await tell(client, actor.user_id, place, done.sentence)
-    elif run.status is RunStatus.PROPOSED and word not in ("", "status"):
-        done = await bot.act(Replan(run.id, run.revision, said), actor)
+    elif run.status in (RunStatus.PROPOSED, RunStatus.RUNNING) and word not in ("", "status"):
+        is_feedback = run.status is RunStatus.PROPOSED
+        command = Replan(run.id, run.revision, said) if is_feedback else Guide(run.id, said)
+        done = await bot.act(command, actor)
         await tell(client, actor.user_id, place, done.sentence)
     else:
         view = await bot.view(run.id, actor)

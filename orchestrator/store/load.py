@@ -128,6 +128,20 @@ def subtask_costs(task: str, plan: Plan, roles: Roles, deployment: Deployment) -
     return costs
 
 
+def expected_usd(deployment: Deployment, task: str, plan: Plan) -> Decimal | None:
+    """What the plan should cost, with its answer; None where a model's price is unknown."""
+    settings = deployment.settings
+    roles = deployment.roles.with_plan_roles(plan.roles) if plan.roles else deployment.roles
+    expected = budget.usual_answer(
+        attempts.of_run(Purpose.SYNTHESIS, settings), len(task), deployment.price
+    )
+    for item in plan.subtasks:
+        parameters = attempts.of_role(roles[item.role], settings, item.timeout_s)
+        chars = len(task) + len(item.instructions)
+        expected += budget.usual(item, parameters, chars, deployment.price)
+    return expected.usd if expected.is_known else None
+
+
 def _own_costs(run: Run, plan: Plan | None, deployment: Deployment) -> dict[Purpose, Cost]:
     settings, results = deployment.settings, len(plan.subtasks) if plan else 0
     costs = {}

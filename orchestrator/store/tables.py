@@ -280,7 +280,10 @@ class Run(_Table, table=True):
 
 
 class PlanRevision(_Table, table=True):
-    """What the plan said from this revision on; `plan` is its JSON form after the gate."""
+    """What the plan said from this revision on; `plan` is its JSON form after the gate.
+
+    `expected_usd` is what it should cost; None where a model's price is unknown.
+    """
 
     __tablename__ = "plan_revision"
 
@@ -291,6 +294,7 @@ class PlanRevision(_Table, table=True):
     feedback: str = Field(default="", sa_type=Text)
     repairs: list[str] = Field(default_factory=list, sa_type=JSON)
     plan: dict[str, Any] = Field(sa_type=JSON)
+    expected_usd: Decimal | None = Field(default=None, max_digits=14, decimal_places=6)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from rich.table import Table
 from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from orchestrator.errors import NotFound
 from orchestrator.plan import Plan, Subtask
@@ -27,6 +28,8 @@ from orchestrator.store.tables import (
 )
 
 TEAM = "local"
+
+_MOST_READS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,33 +80,43 @@ _ATTEMPT_COLUMNS = [
 
 
 async def look(database: Database, run_id: str) -> View:
-    """Read the run."""
+    """Read the run; once more where it changed meanwhile, so that all of it belongs together."""
     async with database.read() as session:
-        run = await session.get_one(Run, run_id)
-        revision = await session.get(PlanRevision, (run_id, run.revision))
-        subtasks = await session.exec(select(SubtaskRow).where(SubtaskRow.run_id == run_id))
-        attempts = await (await session.connection()).execute(
-            sa.select(*_ATTEMPT_COLUMNS)
-            .where(changes.attempt.c.run_id == run_id)
-            .order_by(changes.attempt.c.id)
-        )
-        requests = await session.exec(
-            select(Request)
-            .where(Request.run_id == run_id, Request.status == RequestStatus.OPEN)
-            .order_by(col(Request.id))
-        )
-        answer = None
-        if run.answer_attempt_id:
-            answer = (await session.get_one(Attempt, run.answer_attempt_id)).output
-        return View(
-            run=run,
-            revision=revision,
-            plan=Plan.model_validate(revision.plan) if revision else None,
-            subtasks={row.number: row for row in subtasks},
-            attempts=tuple(attempts.all()),
-            requests=tuple(requests.all()),
-            answer=answer,
-        )
+        for _ in range(_MOST_READS):
+            view = await _read(session, run_id)
+            version = await session.exec(select(Run.version).where(Run.id == run_id))
+            if version.one() == view.run.version:
+                break
+            session.expunge_all()
+    return view
+
+
+async def _read(session: AsyncSession, run_id: str) -> View:
+    run = await session.get_one(Run, run_id)
+    revision = await session.get(PlanRevision, (run_id, run.revision))
+    subtasks = await session.exec(select(SubtaskRow).where(SubtaskRow.run_id == run_id))
+    attempts = await (await session.connection()).execute(
+        sa.select(*_ATTEMPT_COLUMNS)
+        .where(changes.attempt.c.run_id == run_id)
+        .order_by(changes.attempt.c.id)
+    )
+    requests = await session.exec(
+        select(Request)
+        .where(Request.run_id == run_id, Request.status == RequestStatus.OPEN)
+        .order_by(col(Request.id))
+    )
+    answer = None
+    if run.answer_attempt_id:
+        answer = (await session.get_one(Attempt, run.answer_attempt_id)).output
+    return View(
+        run=run,
+        revision=revision,
+        plan=Plan.model_validate(revision.plan) if revision else None,
+        subtasks={row.number: row for row in subtasks},
+        attempts=tuple(attempts.all()),
+        requests=tuple(requests.all()),
+        answer=answer,
+    )
 
 
 async def find(database: Database, name: str) -> Run:

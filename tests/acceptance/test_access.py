@@ -1,5 +1,7 @@
 """Who may act on a run, and who may see it."""
 
+import sqlite3
+
 from tests.acceptance.conftest import (
     PATIENCE_S,
     approved,
@@ -94,8 +96,6 @@ async def test_others_direct_messages_are_not_listed(bot, ada, grace):
 
 
 async def test_another_teams_runs_cannot_be_reached(bot, ada, rows, tmp_path):
-    import sqlite3
-
     _, plan = await proposed(ada, "Look at apples")
     with sqlite3.connect(tmp_path / "orchestrator.db") as connection:
         connection.execute("INSERT INTO team (id, name, created_at) VALUES ('T2', '', '2026')")

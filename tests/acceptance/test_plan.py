@@ -158,7 +158,7 @@ async def test_an_empty_wish_for_another_plan_is_told_at_the_field(bot, ada):
 
 
 async def test_reject_ends_the_run_without_running_anything(bot, ada, rows):
-    mention, plan = await proposed(ada, TASK)
+    _, plan = await proposed(ada, TASK)
     await ada.click(plan, "Reject")
     shown = await ada.wait_for(plan, same(plan, says("Rejected", "nothing was run")), PATIENCE_S)
     assert "Approve" not in shown.buttons

@@ -6,6 +6,7 @@ Usage: child.py DATABASE_URL. It begins the run where there is none, and ends wi
 import asyncio
 import re
 import sys
+from contextlib import suppress
 
 from sqlmodel import select
 
@@ -57,12 +58,11 @@ def plan():
 async def main(url):
     settings = Settings(_env_file=None, database_url=url, model="offline")
     async with Orchestrator.open(settings, SlowModel(answer)) as orchestrator:
-        try:
+        with suppress(Outdated):  # an earlier process has begun it
             await orchestrator.do(Create("Do everything.", claim="the one"), PERSON)
-        except Outdated:
-            pass  # an earlier process has begun it
         while (run := await the_run(orchestrator)).status is not RunStatus.COMPLETED:
-            await act(orchestrator, run)
+            for request in await requests(orchestrator):
+                await answer_to(orchestrator, run.id, request)
             await asyncio.sleep(LOOKING_S)
 
 
@@ -71,16 +71,20 @@ async def the_run(orchestrator):
         return (await session.exec(select(Run))).one()
 
 
-async def act(orchestrator, run):
-    """Do what the run asks for."""
+async def requests(orchestrator):
     async with orchestrator.database.read() as session:
-        found = await session.exec(select(Request.kind).where(Request.status == RequestStatus.OPEN))
-        kinds = set(found)
-    if RequestKind.APPROVAL in kinds:
-        await asyncio.sleep(READING_S)
-        await orchestrator.do(Approve(run.id, run.revision), PERSON)
-    if RequestKind.DEAD_LETTER in kinds:
-        await orchestrator.do(Retry(run.id, all=True), PERSON)
+        return (
+            await session.exec(select(Request).where(Request.status == RequestStatus.OPEN))
+        ).all()
+
+
+async def answer_to(orchestrator, run_id, request):
+    """What the person answers, after a while of reading."""
+    await asyncio.sleep(READING_S)
+    if request.kind is RequestKind.APPROVAL:
+        await orchestrator.do(Approve(run_id, request.revision), PERSON)
+    if request.kind is RequestKind.DEAD_LETTER:
+        await orchestrator.do(Retry(run_id, request.subtask), PERSON)
 
 
 if __name__ == "__main__":

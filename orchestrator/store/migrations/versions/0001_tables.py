@@ -208,6 +208,7 @@ def upgrade() -> None:
         sa.Column("feedback", sa.Text(), nullable=False),
         sa.Column("repairs", sa.JSON(), nullable=False),
         sa.Column("plan", sa.JSON(), nullable=False),
+        sa.Column("expected_usd", sa.Numeric(precision=14, scale=6), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_plan_revision_run_id")),
         sa.PrimaryKeyConstraint("run_id", "number", name=op.f("pk_plan_revision")),
