@@ -37,6 +37,7 @@ from orchestrator.store.tables import (
     RunStatus,
     SubtaskStatus,
     Team,
+    deadline_of,
     now,
     row,
 )
@@ -389,7 +390,13 @@ class _Act:
         plan = self._plan()
         self.connection.execute(sa.insert(changes.subtask), changes.new_subtasks(self.run_id, plan))
         self._event(EventKind.PLAN_APPROVED, revision=revision)
-        self._change(status=RunStatus.RUNNING, started_at=now(), tries=0, failed=[])
+        self._change(
+            status=RunStatus.RUNNING,
+            started_at=now(),
+            deadline=deadline_of(self.run.limit_s),
+            tries=0,
+            failed=[],
+        )
         return self._done(f"{self.run.name} starts with {_count(plan)}.")
 
     def _edit(self, revision: int, plan: Plan) -> Done:
@@ -660,17 +667,19 @@ class _Act:
         """Every limit of the run, with as much again from where it is now."""
         raised: dict[str, Any] = {}
         if self.run.limit_tokens is not None:
-            raised["limit_tokens"] = max(self.run.limit_tokens, self.run.tokens) + more["tokens"]
+            used = max(self.run.limit_tokens, self.run.tokens)
+            raised["limit_tokens"] = used + (more.get("tokens") or 0)
         if self.run.limit_usd is not None:
-            raised["limit_usd"] = max(self.run.limit_usd, self.run.cost_usd) + Decimal(more["usd"])
-        if more.get("seconds"):
-            raised["limit_s"] = more["seconds"]
+            used_usd = max(self.run.limit_usd, self.run.cost_usd)
+            raised["limit_usd"] = used_usd + Decimal(more.get("usd") or 0)
+        if self.run.limit_s is not None:
+            raised["deadline"] = deadline_of(self.run.limit_s)
         return raised
 
     def _answer_with_rest(self) -> Done:
         """The answer is still to be paid: its cost is let through on top of the budget."""
         given_up = self._give_up(self._unfinished())
-        self._change(limit_tokens=None, limit_usd=None, limit_s=None)
+        self._change(limit_tokens=None, limit_usd=None, deadline=None)
         return self._done(f"{text.plural(given_up, 'subtask')} skipped; the answer follows.")
 
     def _change_plan(self, data: dict[str, Any]) -> Done:

@@ -20,11 +20,20 @@ from sqlalchemy.engine import Connection
 from sqlmodel import col, select
 from tenacity import AsyncRetrying, stop_after_delay, wait_exponential
 
-from orchestrator import contexts, planner, playbooks, reviewer, synthesizer, text, worker
+from orchestrator import (
+    contexts,
+    deadlines,
+    planner,
+    playbooks,
+    reviewer,
+    synthesizer,
+    text,
+    worker,
+)
 from orchestrator.budget import Price, free
 from orchestrator.context import Context, Result
 from orchestrator.decide import decide
-from orchestrator.errors import AccountError, Conflict, ModelError, ModelTimedOut
+from orchestrator.errors import AccountError, Conflict, ModelError, ModelTimedOut, TeamBudgetReached
 from orchestrator.events import Bus
 from orchestrator.model.base import Call, Model, Purpose, Reply, Usage
 from orchestrator.queue.local import LocalQueue
@@ -35,7 +44,18 @@ from orchestrator.state import Limits
 from orchestrator.store import changes, load
 from orchestrator.store.database import Database
 from orchestrator.store.load import Deployment, Estimate, Live
-from orchestrator.store.tables import Attempt, AttemptStatus, Outcome, Run, new_id, now
+from orchestrator.store.tables import (
+    Attempt,
+    AttemptStatus,
+    Outcome,
+    Request,
+    RequestKind,
+    RequestStatus,
+    Run,
+    RunStatus,
+    new_id,
+    now,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -105,6 +125,9 @@ class Engine:
                 await self._advance(live)
             except Conflict:
                 self._forget(run_id)
+                continue
+            except TeamBudgetReached as error:
+                await self._hold(run_id, str(error))
                 continue
             return
         log.warning("advance_gave_way", run=run_id)
@@ -257,6 +280,20 @@ class Engine:
                     Attempt.status != AttemptStatus.FINISHED
                 )
             )
+            overdue = await session.exec(
+                select(Run.id).where(
+                    col(Run.deadline) < now(),
+                    Run.status == RunStatus.RUNNING,
+                    col(Run.id).not_in(
+                        select(Request.run_id).where(
+                            Request.status == RequestStatus.OPEN,
+                            Request.kind == RequestKind.BUDGET,
+                        )
+                    ),
+                )
+            )
+        for run_id in overdue:
+            await self._hold(run_id, "The time for this run is up.")
         # What was committed here before the read has been noted once a later write is done.
         await self._database.write(_nothing)
         for run_id, version in behind:
@@ -273,6 +310,12 @@ class Engine:
                 self._queue.attempt(id_, run_id)
             elif by == self.worker and not self._queue.knows(id_):
                 await self._give_up(id_, run_id)
+
+    async def _hold(self, run_id: str, sentence: str) -> None:
+        """Ask for more time or money; until somebody answers, the run starts nothing."""
+        work = partial(deadlines.hold, run_id=run_id, sentence=sentence)
+        self.bus.publish(await self._database.write(work))
+        self.wake(run_id)
 
     async def _give_up(self, attempt_id: str, run_id: str) -> None:
         """An attempt whose result could not be written: as if the process had ended."""

@@ -11,6 +11,7 @@ OrchestratorError                     has the sentence a person sees
 │   └── InvalidInput
 │       └── InvalidPlan               `problems` lists what is wrong with it
 ├── Conflict                          a guarded change found another state than it left
+├── TeamBudgetReached                 the day of a team cannot pay what would start
 └── ModelError                        an attempt failed; `outcome` says in which way
     ├── ModelTimedOut
     ├── ModelEmpty
@@ -80,6 +81,10 @@ class InvalidPlan(InvalidInput):
 
 class Conflict(OrchestratorError):
     """A guarded change found another state than the one it leaves. Load again and decide again."""
+
+
+class TeamBudgetReached(OrchestratorError):
+    """What would start could cost more than the team may still spend today."""
 
 
 class ModelError(OrchestratorError):

@@ -31,7 +31,7 @@ from orchestrator.state import (
     Synthesize,
     TryAgain,
 )
-from orchestrator.store.changes import Changes, changed_plan, new_subtasks
+from orchestrator.store.changes import Changes, TeamLimit, changed_plan, new_subtasks
 from orchestrator.store.load import Deployment, Live, expected_usd
 from orchestrator.store.tables import (
     Attempt,
@@ -42,6 +42,7 @@ from orchestrator.store.tables import (
     RevisionSource,
     RunStatus,
     SubtaskStatus,
+    deadline_of,
     new_row,
     now,
     row,
@@ -86,6 +87,7 @@ class _Record:
                 "interruptions": state.own.interruptions,
                 "attempt_id": state.own.attempt_id,
             }
+        self._changes.team = TeamLimit(self._live.run.team_id, self._settings.team_usd_per_day)
         return self._changes
 
     def _add(self, action: Action) -> None:
@@ -187,7 +189,7 @@ class _Record:
         self._event(EventKind.PLAN_PROPOSED, finished, revision=number)
         if self._live.state.status is RunStatus.RUNNING:
             self._changes.new_subtasks += new_subtasks(run.id, plan)
-            self._changes.run["started_at"] = now()
+            self._changes.run |= {"started_at": now(), "deadline": deadline_of(run.limit_s)}
             self._event(EventKind.PLAN_APPROVED, finished, revision=number, automatic=True)
         else:
             self._request(RequestKind.APPROVAL, finished, revision=number)

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from orchestrator.errors import Conflict
+from orchestrator.errors import Conflict, TeamBudgetReached
 from orchestrator.events import Event
 from orchestrator.plan import Plan
 from orchestrator.reviewer import Reviewed
@@ -27,6 +27,7 @@ from orchestrator.store.tables import (
     Run,
     SubtaskRow,
     SubtaskStatus,
+    id_floor,
     new_row,
     now,
     row,
@@ -54,6 +55,14 @@ class Basis:
     version: int
 
 
+@dataclass(frozen=True, slots=True)
+class TeamLimit:
+    """What a team may spend in a day, in USD; None is no limit."""
+
+    team_id: str
+    usd: Decimal | None = None
+
+
 @dataclass(slots=True)
 class Changes:
     """Everything one advance of a run changes, as rows."""
@@ -66,6 +75,7 @@ class Changes:
     revisions: list[dict[str, Any]] = field(default_factory=list)
     new_subtasks: list[dict[str, Any]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    team: TeamLimit | None = None
 
 
 # Statements of the busiest path are built once: building them costs more than running them.
@@ -112,7 +122,8 @@ _INSERT = {table: sa.insert(table) for table in (revision, subtask, attempt, req
 
 def advance(connection: Connection, basis: Basis, changes: Changes) -> tuple[int, int]:
     """Commit what was decided on `basis`; returns the run's new version and the one that is
-    decided upon, which is behind where a result came in meanwhile. Raises Conflict."""
+    decided upon, which is behind where a result came in meanwhile. Raises Conflict, and
+    TeamBudgetReached where the team's day cannot pay what would start."""
     guard = {
         "run_": basis.run_id,
         "commands_": basis.commands,
@@ -122,6 +133,9 @@ def advance(connection: Connection, basis: Basis, changes: Changes) -> tuple[int
     versions = connection.execute(_ADVANCE, {**guard, "updated_at": now()}).first()
     if versions is None:
         raise Conflict(f"run {basis.run_id} moved on")
+    if changes.team is not None and changes.team.usd is not None:
+        starting = sum((row["reserved_usd"] for row in changes.attempts), Decimal(0))
+        _check_team(connection, changes.team.team_id, changes.team.usd, starting)
     if changes.run:
         connection.execute(sa.update(run).where(run.c.id == basis.run_id).values(changes.run))
     if changes.subtasks:
@@ -136,6 +150,25 @@ def advance(connection: Connection, basis: Basis, changes: Changes) -> tuple[int
             connection.execute(_INSERT[table], rows)
     add_events(connection, changes.events)
     return versions.version, versions.advanced_version
+
+
+def _check_team(connection: Connection, team_id: str, limit: Decimal, starting: Decimal) -> None:
+    """Raises TeamBudgetReached when the team's day, with what is reserved, cannot pay that."""
+    if not starting:
+        return
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(team_id))))
+    today = now().replace(hour=0, minute=0, second=0, microsecond=0)
+    is_over = attempt.c.status == AttemptStatus.FINISHED
+    used = connection.execute(
+        sa.select(sa.func.sum(sa.case((is_over, attempt.c.cost_usd), else_=attempt.c.reserved_usd)))
+        .join(run, run.c.id == attempt.c.run_id)
+        .where(run.c.team_id == team_id, attempt.c.id > id_floor(today))
+    ).scalar()
+    if Decimal(used or 0) + starting > limit:
+        raise TeamBudgetReached(
+            f"The budget of this workspace for today (${limit:.2f}, until midnight UTC) is used up."
+        )
 
 
 def _save_subtasks(

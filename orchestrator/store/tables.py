@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
@@ -170,6 +170,17 @@ def _defaults(table: type[SQLModel]) -> tuple[dict[str, Any], dict[str, Callable
     return constant, cast("dict[str, Callable[[], Any]]", made)
 
 
+def id_floor(moment: datetime) -> str:
+    """What every id that is made from `moment` on is greater than."""
+    digits = f"{int(moment.timestamp() * 1000):012x}"
+    return f"{digits[:8]}-{digits[8:]}"
+
+
+def deadline_of(limit_s: float | None) -> datetime | None:
+    """When a run that starts now has used up its time; None without a limit."""
+    return now() + timedelta(seconds=limit_s) if limit_s is not None else None
+
+
 def now() -> datetime:
     """The time, aware, in UTC."""
     return datetime.now(UTC)
@@ -212,7 +223,7 @@ class Run(_Table, table=True):
 
     `asks_changes` says that a person approves what a review adds. `reviewed` and `replans` are
     how far reviews have come, `guidance` what people said to those who have not started. `limit_s`
-    is in seconds from `started_at`.
+    is in seconds; `deadline` is when they are over.
 
     `version` counts every change; a view that shows an older one is behind (`shown_version`),
     and so is a run of which an older one was last advanced (`advanced_version`). `commands`
@@ -224,6 +235,12 @@ class Run(_Table, table=True):
         Index("ix_run_team_id_id", "team_id", "id"),
         Index("ix_run_team_id_requester_id", "team_id", "requester", "id"),
         Index("ix_run_thread", "team_id", "channel", "thread"),
+        Index(
+            "ix_run_deadline",
+            "deadline",
+            sqlite_where=text("deadline IS NOT NULL"),
+            postgresql_where=text("deadline IS NOT NULL"),
+        ),
         Index(
             "ix_run_unadvanced",
             "id",
@@ -269,6 +286,7 @@ class Run(_Table, table=True):
     limit_tokens: int | None = None
     limit_usd: Decimal | None = Field(default=None, max_digits=14, decimal_places=6)
     limit_s: float | None = None
+    deadline: datetime | None = Field(default=None, sa_type=UtcDateTime)
     tokens: int = 0
     cost_usd: Decimal = Field(default=Decimal(0), max_digits=14, decimal_places=6)
     cost_known: bool = True

@@ -109,7 +109,8 @@ class Session:
 
     async def _change(self) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), _LOOK_AGAIN_S)
+            async with asyncio.timeout(_LOOK_AGAIN_S):
+                await self._changed.wait()
         self._changed.clear()
 
     async def _do(self, command: Command) -> None:

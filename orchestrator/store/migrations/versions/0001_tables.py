@@ -70,6 +70,7 @@ def upgrade() -> None:
         sa.Column("limit_tokens", sa.Integer(), nullable=True),
         sa.Column("limit_usd", sa.Numeric(precision=14, scale=6), nullable=True),
         sa.Column("limit_s", sa.Float(), nullable=True),
+        sa.Column("deadline", sa.DateTime(timezone=True), nullable=True),
         sa.Column("tokens", sa.Integer(), nullable=False),
         sa.Column("cost_usd", sa.Numeric(precision=14, scale=6), nullable=False),
         sa.Column("cost_known", sa.Boolean(), nullable=False),
@@ -82,6 +83,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
     )
     with op.batch_alter_table("run", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_run_deadline",
+            ["deadline"],
+            unique=False,
+            sqlite_where=sa.text("deadline IS NOT NULL"),
+            postgresql_where=sa.text("deadline IS NOT NULL"),
+        )
         batch_op.create_index("ix_run_team_id_id", ["team_id", "id"], unique=False)
         batch_op.create_index(
             "ix_run_team_id_requester_id", ["team_id", "requester", "id"], unique=False
@@ -310,6 +318,11 @@ def downgrade() -> None:
         batch_op.drop_index("ix_run_thread")
         batch_op.drop_index("ix_run_team_id_requester_id")
         batch_op.drop_index("ix_run_team_id_id")
+        batch_op.drop_index(
+            "ix_run_deadline",
+            sqlite_where=sa.text("deadline IS NOT NULL"),
+            postgresql_where=sa.text("deadline IS NOT NULL"),
+        )
 
     op.drop_table("run")
     op.drop_table("playbook")
