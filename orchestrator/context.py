@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.attempts import Parameters
 from orchestrator.model.base import JsonObject, Purpose
 from orchestrator.plan import Plan, Subtask
+from orchestrator.playbooks import Playbook
 from orchestrator.roles import Role, Roles
 from orchestrator.settings import Settings
 from orchestrator.store.tables import Outcome
@@ -28,7 +30,7 @@ class Context:
 
     `failure` is what was wrong with the attempt before, in words for the model. `notes` are
     what people said: feedback on the plan, edited instructions, guidance. `changeable` are the
-    subtasks a review may still change. `transcript` and
+    subtasks a review may still change, `playbooks` what a planner may choose from. `transcript` and
     `answer` carry on an attempt that paused for a person. `shared` is what all workers of the
     run are told, where it is known already.
     """
@@ -47,6 +49,7 @@ class Context:
     failure: str | None = None
     notes: tuple[str, ...] = ()
     changeable: frozenset[int] = frozenset()
+    playbooks: Mapping[str, Playbook] = field(default_factory=dict)
     transcript: tuple[JsonObject, ...] = ()
     answer: str | None = None
     shared: str = ""

@@ -9,7 +9,7 @@ from typing import Any
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from orchestrator import worker
+from orchestrator import playbooks, worker
 from orchestrator.attempts import Parameters
 from orchestrator.context import Context, SubtaskResult
 from orchestrator.model.base import Purpose
@@ -56,6 +56,9 @@ async def build(database: Database, live: Live, row: dict[str, Any], settings: S
     )
     if number is not None and not live.shared:
         live.shared = worker.shared(context)
+    if context.purpose is Purpose.PLAN:
+        known = await playbooks.all_of(database, live.run.team_id, settings.playbooks)
+        context = replace(context, playbooks=known)
     wanted = _wanted(live, row)
     if not wanted and row["number"] == 1:
         return context

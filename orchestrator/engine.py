@@ -201,7 +201,7 @@ class Engine:
         call: Call | None = None
         try:
             context = await self._context(row)
-            if (known := await self._from_playbook(context, row)) is not None:
+            if (known := _from_playbook(context)) is not None:
                 return known
             call = prepare(context)
             async with asyncio.timeout(call.timeout_s + _OVERTIME_S):
@@ -219,24 +219,6 @@ class Engine:
         live = await self._load(row["run_id"])
         assert live is not None
         return await contexts.build(self._database, live, row, self._settings)
-
-    async def _from_playbook(self, context: Context, row: dict[str, Any]) -> dict[str, Any] | None:
-        """The plan of the playbook that the task names; None where it names none.
-
-        With feedback on such a plan the planner is asked, as for any other.
-        """
-        if context.purpose is not Purpose.PLAN or context.plan is not None:
-            return None
-        result = await playbooks.plan_for(self._database, row["run_id"], context)
-        if result is None:
-            return None
-        return {
-            "outcome": result.outcome,
-            "output": result.output,
-            "data": result.data,
-            "model": "playbook",
-            "cost_usd": Decimal(0),
-        }
 
     async def _save(self, row: dict[str, Any], result: dict[str, Any]) -> int | None:
         """Commit the result, holding on to it while the database is away."""
@@ -366,6 +348,26 @@ class Engine:
 
 def _nothing(connection: Connection) -> None:
     """Change nothing."""
+
+
+def _from_playbook(context: Context) -> dict[str, Any] | None:
+    """The plan of the playbook that the task names, which no model is asked for.
+
+    With feedback on such a plan the planner is asked, as for any other. Raises ModelInvalid.
+    """
+    if context.purpose is not Purpose.PLAN or context.plan is not None:
+        return None
+    called = playbooks.called_for(context.task)
+    if called is None:
+        return None
+    result = planner.from_playbook(context, *called)
+    return {
+        "outcome": result.outcome,
+        "output": result.output,
+        "data": result.data,
+        "model": "playbook",
+        "cost_usd": Decimal(0),
+    }
 
 
 def prepare(context: Context) -> Call:

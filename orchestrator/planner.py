@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pydantic import ValidationError
 
-from orchestrator import gate, prompts
+from orchestrator import gate, prompts, text
 from orchestrator.context import Context, Result
-from orchestrator.errors import InvalidPlan, ModelInvalid
+from orchestrator.errors import InvalidInput, InvalidPlan, ModelInvalid
 from orchestrator.model.base import Call, JsonObject, Purpose, Reply
 from orchestrator.plan import Pattern, Plan, to_text
+from orchestrator.playbooks import Playbook
 from orchestrator.roles import Roles
 
 _SYSTEM = """\
@@ -16,8 +20,8 @@ You lead a team of specialists. You break a task into subtasks that they can do 
 you again, and you decide what has to wait for what.
 
 How to decompose:
-- Name the deliverables the task needs, then work back to what each of them needs. Every \
-dependency must be real: a subtask waits for another only if it uses its result.
+- {strategy}
+- Every dependency must be real: a subtask waits for another only if it uses its result.
 - What can go in parallel should. Do not chain subtasks for tidiness.
 - A subtask is one piece of work for one specialist with one clear result. Its instructions say \
 what to do, on what material, to what standard, and what the result looks like; the specialist \
@@ -35,8 +39,25 @@ otherwise null. `roles` defines a new role only if none of the existing ones fit
 
 Roles:
 {roles}
-
+{playbooks}
 {untrusted}"""
+
+_STRATEGIES = {
+    "dependency_based": (
+        "Name the deliverables the task needs, then work back from each to what it needs, until "
+        "you are at work that needs nothing: that is where the plan begins."
+    ),
+    "top_down": (
+        "Name the goal, divide it into a few areas that do not overlap and together cover it, "
+        "then divide each area into pieces of work; only those pieces are subtasks."
+    ),
+}
+
+_PLAYBOOKS = """
+Playbooks are plans that were good before. If one of them is just what the task asks for, name it \
+in `playbook` with its parameters and leave `subtasks` empty; otherwise plan yourself.
+{listed}
+"""
 
 SUBTASK_SCHEMA: JsonObject = {
     "type": "object",
@@ -97,8 +118,25 @@ PLAN_SCHEMA: JsonObject = {
             "description": "What will be there at the end, in one sentence.",
         },
         "pattern": {"type": "string", "enum": [pattern.value for pattern in Pattern]},
-        "subtasks": {"type": "array", "items": SUBTASK_SCHEMA, "minItems": 1},
+        "subtasks": {"type": "array", "items": SUBTASK_SCHEMA},
         "roles": {"type": "array", "items": _ROLE_SCHEMA},
+        "playbook": {
+            "type": ["object", "null"],
+            "properties": {
+                "name": {"type": "string"},
+                "parameters": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "properties": {"name": {"type": "string"}, "value": {"type": "string"}},
+                        "required": ["name", "value"],
+                        "additionalProperties": False,
+                    },
+                },
+            },
+            "required": ["name", "parameters"],
+            "additionalProperties": False,
+        },
     },
     "required": ["goal", "pattern", "subtasks", "roles"],
     "additionalProperties": False,
@@ -113,6 +151,8 @@ def prepare(context: Context) -> Call:
         system=_SYSTEM.format(
             max_subtasks=context.settings.max_subtasks,
             roles=_described(context.roles),
+            strategy=_STRATEGIES[context.settings.strategy],
+            playbooks=_listed(context.playbooks),
             untrusted=prompts.UNTRUSTED,
         ),
         messages=({"role": "user", "content": _question(context)},),
@@ -129,20 +169,56 @@ def prepare(context: Context) -> Call:
 def read(context: Context, reply: Reply) -> Result:
     """The plan in the reply, through the gate. Raises ModelInvalid with every problem."""
     try:
-        gated = gate.check(
-            Plan.model_validate(reply.data),
-            roles=context.roles,
-            tools=context.roles.tools,
-            max_subtasks=context.settings.max_subtasks,
-        )
+        if (chosen := _chosen(reply.data)) is not None:
+            return from_playbook(context, *chosen)
+        return _gated(context, Plan.model_validate(reply.data))
     except ValidationError as error:
         raise ModelInvalid(problems_of(error)) from error
     except InvalidPlan as error:
         raise ModelInvalid(error.problems) from error
-    return Result(
-        output=to_text(gated.plan),
-        data={"plan": gated.plan.to_json(), "repairs": list(gated.repairs)},
+
+
+def from_playbook(context: Context, name: str, values: Mapping[str, str]) -> Result:
+    """The plan of a playbook, through the gate. Raises ModelInvalid that says what is missing."""
+    if name not in context.playbooks:
+        there = text.listing(sorted(context.playbooks)) or "none yet"
+        raise ModelInvalid([f"There is no playbook {name}; there is {there}."])
+    try:
+        plan = context.playbooks[name].filled_in(values)
+    except InvalidInput as error:
+        raise ModelInvalid([str(error)]) from error
+    return _gated(context, plan, f"The plan is the playbook {name}.")
+
+
+def _gated(context: Context, plan: Plan, *told: str) -> Result:
+    gated = gate.check(
+        plan,
+        roles=context.roles,
+        tools=context.roles.tools,
+        max_subtasks=context.settings.max_subtasks,
     )
+    data = {"plan": gated.plan.to_json(), "repairs": [*told, *gated.repairs]}
+    return Result(output=to_text(gated.plan), data=data)
+
+
+def _chosen(data: Any) -> tuple[str, dict[str, str]] | None:
+    """The playbook the planner chose, with its values."""
+    playbook = data.get("playbook") if isinstance(data, dict) else None
+    if not isinstance(playbook, dict) or not isinstance(playbook.get("name"), str):
+        return None
+    given = playbook.get("parameters") or []
+    values = {str(p["name"]): str(p["value"]) for p in given if {"name", "value"} <= p.keys()}
+    return playbook["name"], values
+
+
+def _listed(playbooks: Mapping[str, Playbook]) -> str:
+    if not playbooks:
+        return ""
+    lines = []
+    for playbook in playbooks.values():
+        blanks = f" (parameters: {', '.join(playbook.blanks)})" if playbook.blanks else ""
+        lines.append(f"- {playbook.name}: {playbook.description}{blanks}")
+    return _PLAYBOOKS.format(listed="\n".join(lines))
 
 
 def _described(roles: Roles) -> str:

@@ -11,12 +11,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlmodel import select
 
-from orchestrator import gate, text
-from orchestrator.context import Context, Result
-from orchestrator.errors import ConfigurationError, InvalidInput, ModelInvalid
-from orchestrator.plan import Plan, to_text
+from orchestrator import text
+from orchestrator.errors import ConfigurationError, InvalidInput
+from orchestrator.plan import Plan
 from orchestrator.store.database import Database
-from orchestrator.store.tables import PlaybookRow, Run
+from orchestrator.store.tables import PlaybookRow
 
 _BLANK = re.compile(r"\{\{\s*([a-z][a-z0-9_]*)\s*\}\}")
 _NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,62}$")
@@ -124,43 +123,9 @@ def called_for(task: str) -> tuple[str, dict[str, str]] | None:
     return found[1].lower(), values
 
 
-async def plan_for(database: Database, run_id: str, context: Context) -> Result | None:
-    """The plan of the playbook that the task names, through the gate; None where it names none.
-
-    Raises ModelInvalid, with a sentence for the person, when there is no such playbook or a
-    parameter is missing.
-    """
-    called = called_for(context.task)
-    if called is None:
-        return None
-    name, values = called
-    known = await all_of(database, run_id, context.settings.playbooks)
-    try:
-        gated = gate.check(
-            _chosen(known, name).filled_in(values),
-            context.roles,
-            context.roles.tools,
-            context.settings.max_subtasks,
-        )
-    except InvalidInput as error:
-        raise ModelInvalid([str(error)]) from error
-    repairs = [f"The plan is the playbook {name}.", *gated.repairs]
-    data = {"plan": gated.plan.to_json(), "repairs": repairs}
-    return Result(output=to_text(gated.plan), data=data)
-
-
-def _chosen(known: Mapping[str, Playbook], name: str) -> Playbook:
-    if name not in known:
-        there = text.listing(sorted(known)) or "none yet"
-        raise InvalidInput(f"There is no playbook {name}; there is {there}.")
-    return known[name]
-
-
-async def all_of(database: Database, run_id: str, folder: Path | None) -> dict[str, Playbook]:
-    """The playbooks of the folder and those the team of this run has saved, which win."""
+async def all_of(database: Database, team: str, folder: Path | None) -> dict[str, Playbook]:
+    """The playbooks of the folder and those the team has saved, which win."""
     async with database.read() as session:
-        run = await session.get(Run, run_id)
-        team = run.team_id if run else ""
         rows = (await session.exec(select(PlaybookRow).where(PlaybookRow.team_id == team))).all()
     saved = {
         row.name: Playbook.model_validate(

@@ -54,7 +54,7 @@ def test_the_migrations_make_the_tables_that_the_code_uses(empty_database_url, c
 
 def _is_another_type(context, inspected, column, stored, wanted):
     """Whether the column holds something else. How long a text may be is the code's affair."""
-    kinds = (sa.String, sa.Integer, sa.Numeric, sa.DateTime, sa.Boolean, sa.JSON)
+    kinds = (sa.String, sa.Integer, sa.Numeric, sa.Float, sa.DateTime, sa.Boolean, sa.JSON)
     plain = wanted.impl if isinstance(wanted, sa.types.TypeDecorator) else wanted
     return not any(isinstance(stored, kind) and isinstance(plain, kind) for kind in kinds)
 

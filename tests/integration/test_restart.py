@@ -227,10 +227,12 @@ async def working(database, settings, model):
     """A person whose orchestrator works on that very database object."""
     roles = Roles.load()
     engine = Engine(database, model, roles, settings)
-    await engine.start()
-    yield Person(Orchestrator(database, roles, settings, engine))
-    await engine.stop()
-    await database.close()
+    try:
+        await engine.start()
+        yield Person(Orchestrator(database, roles, settings, engine))
+    finally:
+        await engine.stop()
+        await database.close()
 
 
 async def test_an_attempt_begun_while_the_sweep_reads_is_left_alone(settings, model):
