@@ -46,6 +46,10 @@ _BAD_PAYLOAD = frozenset(
     {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long", "no_text"}
 )
 _TRANSIENT = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
+# What may be put right by people: invite the bot again, unarchive the channel.
+_AWAY = frozenset({"is_archived", "not_in_channel", "channel_not_found", "restricted_action"})
+_MOST_DELAY_S = 60.0
+_MOST_DELAY_AWAY_S = 900.0
 
 message: sa.Table = Message.__table__  # type: ignore[attr-defined]
 run: sa.Table = Run.__table__  # type: ignore[attr-defined]
@@ -82,6 +86,8 @@ class Publisher:
         self._plain_teams: set[str] = set()
         self._woken = asyncio.Event()
         self._showing: dict[str, asyncio.Task[None]] = {}
+        self._waiting: set[asyncio.Task[None]] = set()
+        self._is_ending = False
         self._retry_at: dict[str, float] = {}
         self._failures: dict[str, int] = {}
         self._places = asyncio.Semaphore(_AT_ONCE)
@@ -93,6 +99,9 @@ class Publisher:
 
     async def stop(self, grace_s: float = 5.0) -> None:
         """Finish the calls under way, then stop."""
+        self._is_ending = True
+        for task in self._waiting:
+            task.cancel()
         if self._loop is not None:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
@@ -133,7 +142,8 @@ class Publisher:
     async def _show(self, run_id: str) -> None:
         try:
             version = await self._show_all(run_id)
-            await self._database.write(partial(_mark_shown, run_id=run_id, version=version))
+            if version is not None:
+                await self._database.write(partial(_mark_shown, run_id=run_id, version=version))
             self._failures.pop(run_id, None)
             self._retry_at.pop(run_id, None)
         except Exception as error:  # noqa: BLE001 - logged there, and tried again
@@ -145,14 +155,18 @@ class Publisher:
     def _put_off(self, run_id: str, error: Exception) -> None:
         """Try again later, less and less often: the workspace is away, or it is our mistake."""
         failures = self._failures[run_id] = self._failures.get(run_id, 0) + 1
-        delay = _asked_to_wait(error) or min(60.0, 0.5 * 2**failures)
+        most = _MOST_DELAY_AWAY_S if _code(error) in _AWAY else _MOST_DELAY_S
+        delay = _asked_to_wait(error) or min(most, 0.5 * 2 ** min(failures, 20))
         self._retry_at[run_id] = time.monotonic() + delay
         log.warning("thread_not_shown", run=run_id, again_in_s=delay, error=_short(error))
 
-    async def _show_all(self, run_id: str) -> int:
-        """Take steps until the thread shows what it should; returns the version it shows."""
+    async def _show_all(self, run_id: str) -> int | None:
+        """Take steps until the thread shows what it should.
+
+        Returns the version it shows; None where we are to end before that.
+        """
         given: Pace | None = None
-        while True:
+        while not self._is_ending:
             async with self._places:
                 view, rows = await self._read(run_id)
                 step = _next_step(view, rows)
@@ -164,8 +178,17 @@ class Publisher:
                     await self._take(view, step)
                     continue
             # Whoever waits for a turn holds no place, and looks again when it comes.
-            await pace.turn(urgent=step.is_urgent)
+            await self._turn(pace, run_id, urgent=step.is_urgent)
             given = pace
+        return None
+
+    async def _turn(self, pace: Pace, run_id: str, *, urgent: bool) -> None:
+        task = self._showing[run_id]
+        self._waiting.add(task)
+        try:
+            await pace.turn(urgent=urgent)
+        finally:
+            self._waiting.discard(task)
 
     def _pace(self, view: RunView, step: _Step) -> Pace:
         """What limits this step: edits count for the workspace, posts for their channel."""
@@ -276,13 +299,13 @@ class Publisher:
 
     async def _refused(self, view: RunView, step: _Step, error: SlackApiError) -> None:
         """Slow down, go plainer, or record that it will not be: whatever fits the refusal."""
-        code = error.response.get("error", "")
+        code = _code(error)
         if error.response.status_code == 429 or code == "ratelimited":
             pause = _asked_to_wait(error) or 1.0
             for pace in (self._updates[view.team_id], self._posts[view.channel or ""]):
                 pace.pause(pause)
             raise error
-        if error.response.status_code >= 500 or code in _TRANSIENT:
+        if error.response.status_code >= 500 or code in _TRANSIENT | _AWAY:
             raise error
         can_be_plainer = isinstance(step.wanted, Wanted) and step.wanted.plainer is not None
         if code in _BAD_PAYLOAD and can_be_plainer and view.team_id not in self._plain_teams:
@@ -419,7 +442,10 @@ def _asked_to_wait(error: Exception) -> float | None:
     return float(asked) if asked else None
 
 
+def _code(error: Exception) -> str:
+    """What Slack calls the error; empty where it is not Slack's."""
+    return str(error.response.get("error", "")) if isinstance(error, SlackApiError) else ""
+
+
 def _short(error: Exception) -> str:
-    if isinstance(error, SlackApiError):
-        return str(error.response.get("error", "slack_api_error"))
-    return f"{type(error).__name__}: {error}"[:200]
+    return _code(error) or f"{type(error).__name__}: {error}"[:200]

@@ -201,7 +201,7 @@ async def run_view(session: AsyncSession, run_id: str) -> RunView | None:
         tokens=run.tokens,
         cost_usd=run.cost_usd,
         cost_known=run.cost_known,
-        models=tuple(sorted({a.model for a in attempts if a.model})),
+        models=tuple(sorted({a.model for a in attempts if a.model and not a.error})),
         expected_usd=current.expected_usd if current else None,
         expected_s=_makespan(plan, expected, run.concurrency) if plan else 0.0,
         created_at=run.created_at,

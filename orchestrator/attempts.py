@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.model.base import Effort, Purpose
@@ -33,7 +33,7 @@ class Parameters:
 
     def to_json(self) -> dict[str, Any]:
         """As stored with the attempt."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 def of_role(role: Role, settings: Settings, timeout_s: float | None = None) -> Parameters:

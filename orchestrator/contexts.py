@@ -51,7 +51,7 @@ async def build(database: Database, live: Live, row: dict[str, Any], settings: S
         subtask=live.items[number] if number is not None else None,
         role=live.roles[row["role"]] if row["role"] else None,
         notes=_notes(live.run, row["purpose"]),
-        changeable=frozenset(n for n, p in live.state.subtasks.items() if p.status in STARTABLE),
+        changeable=_changeable(live) if row["purpose"] is Purpose.REVIEW else frozenset(),
         shared=live.shared,
     )
     if number is not None and not live.shared:
@@ -70,6 +70,11 @@ def _notes(run: Run, purpose: Purpose) -> tuple[str, ...]:
     """What people said that this attempt should know: feedback on the plan, or guidance."""
     said = run.note if purpose is Purpose.PLAN else run.guidance
     return (said,) if said else ()
+
+
+def _changeable(live: Live) -> frozenset[int]:
+    """The subtasks that have not started."""
+    return frozenset(n for n, p in live.state.subtasks.items() if p.status in STARTABLE)
 
 
 def _wanted(live: Live, row: dict[str, Any]) -> list[int]:

@@ -85,7 +85,12 @@ class Directory:
     def _plain(self, text: str) -> str:
         text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         text = _LINK.sub(lambda match: f"<{match[0]}>", text)
+        text = _CHANNEL.sub(self._channel_mention, text)
         return self._mentions().sub(self._mention, text)
+
+    def _channel_mention(self, match: re.Match[str]) -> str:
+        channel = self.channel(match[1])
+        return match[0] if channel is None else f"<#{channel['id']}|{channel['name']}>"
 
     def _mentions(self) -> re.Pattern[str]:
         names = {name for user in self.users() for name in (user["real_name"], user["name"])}
@@ -97,6 +102,7 @@ class Directory:
 
 
 _MARKUP = re.compile(r"(<(?:[@#!][A-Za-z0-9^|._ -]+|https?://[^<>\s]+)>)")
+_CHANNEL = re.compile(r"(?<![\w#&/])#([a-z0-9][a-z0-9_-]{0,79})(?![\w#(-])")
 _LINK = re.compile(r"https?://[^\s<>|]+[^\s<>|.,;:!?)\]'\"]")
 
 

@@ -18,7 +18,7 @@ _VERBS = {
     "researcher": "research investigate explore find collect gather search look survey read list "
     "identify study learn discover",
     "analyst": "analyse analyze compare evaluate calculate estimate rank choose assess forecast "
-    "measure decide weigh benchmark score prioritise prioritize pick select",
+    "measure decide weigh benchmark score prioritise prioritize pick select group cluster sort",
     "architect": "design plan structure model outline architect specify define draw sketch "
     "organise organize",
     "developer": "code implement build program develop fix deploy refactor migrate script "
@@ -43,7 +43,7 @@ _RANKS = {
 _SIZES = {"developer": "L", "reviewer": "S"}
 _OUTPUTS = {
     "researcher": "Findings as a short list, each with where it comes from.",
-    "analyst": "A comparison or calculation, and what follows from it.",
+    "analyst": "group cluster sort rank A comparison or calculation, and what follows from it.",
     "architect": "A design: the parts, how they fit, and why.",
     "developer": "Working code with a note on how to run it.",
     "writer": "A finished text in Markdown.",

@@ -18,10 +18,10 @@ async def test_home_of_somebody_new_says_how_to_begin(bot, grace):
 async def test_home_shows_what_waits_what_runs_and_what_was(bot, ada):
     mention, plan = await approved(ada, "Look at apples #subtasks(1)")
     await done(ada, mention, plan)
-    _, plan = await approved(ada, "Look at pears #subtasks(1) #slow(1,60s)")
+    _, plan = await approved(ada, "Look at pears #subtasks(1) #slow(1,60s)", "research")
     await ada.wait_for(plan, same(plan, says("🔵 1.")), PATIENCE_S)
-    await proposed(ada, "Look at plums")
-    mention, _ = await approved(ada, "Look at figs #subtasks(1) #fail(1)")
+    await proposed(ada, "Look at plums", "launch")
+    mention, _ = await approved(ada, "Look at figs #subtasks(1) #fail(1)", "leadership")
     await ada.wait_for(mention, has_button("Retry"), PATIENCE_S)
     home = await ada.open_home(PATIENCE_S, shows("apples", "pears", "plums", "figs"))
     headings = [home.words.index(h) for h in ("Waiting for you", "Running\n", "Recent")]

@@ -1,5 +1,6 @@
 """What outlives the process, and what several processes may do."""
 
+import asyncio
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -208,18 +209,20 @@ async def test_a_listener_that_fails_disturbs_nobody(person):
 
 
 class Slow(Database):
-    """A database whose readers can be held up after they have read."""
+    """A database where something can be made to happen right after one task has read."""
 
     def __init__(self, url):
         super().__init__(url)
-        self.hold = None
+        self.reader = None
+        self.meanwhile = None
 
     @asynccontextmanager
     async def read(self):
         async with super().read() as session:
             yield session
-        if self.hold is not None:
-            await self.hold()
+        if self.reader is asyncio.current_task():
+            self.reader = None
+            await self.meanwhile()
 
 
 @asynccontextmanager
@@ -243,12 +246,11 @@ async def test_an_attempt_begun_while_the_sweep_reads_is_left_alone(settings, mo
         await person.until(run_id, RunStatus.PROPOSED)
         gate = model.gate(Purpose.SUBTASK, 1)
 
-        async def approve_meanwhile():
-            database.hold = None
+        async def approve():
             await person.do(Approve(run_id, 1))
             await gate.reached()
 
-        database.hold = approve_meanwhile
+        database.reader, database.meanwhile = asyncio.current_task(), approve
         await person.orchestrator.engine.sweep()
         gate.open()
         await person.answer_of(run_id)

@@ -7,12 +7,17 @@ which must not, and that a state built anew from the rows decides the same.
 import copy
 from dataclasses import replace
 
+from orchestrator.budget import NO_LIMIT, NOTHING
 from orchestrator.decide import decide
 from orchestrator.model.base import Purpose
+from orchestrator.plan import Pattern
 from orchestrator.state import (
+    AskAccount,
     AskBreakdown,
+    AskBudget,
     Bury,
     Complete,
+    EndReview,
     Finished,
     Limits,
     OpenRequest,
@@ -32,16 +37,24 @@ DONE = (SubtaskStatus.SUCCEEDED, SubtaskStatus.SKIPPED)
 class World:
     """`work` is what each subtask waits for and its rank, as `state.works` gives it."""
 
-    def __init__(self, work, concurrency, *, auto_approve):
+    def __init__(
+        self, work, concurrency, *, auto_approve, pattern=Pattern.GRAPH, budget=NO_LIMIT, costs=None
+    ):
         self.work = work
         self.concurrency = concurrency
         self.auto_approve = auto_approve
+        self.pattern = pattern
+        self.budget = budget
+        self.own_costs = costs or {}
         self.limits = Limits()
         # The rows.
         self.status = RunStatus.PLANNING
         self.own = Progress()
+        self.reviewed = 0
+        self.spent = NOTHING
         self.subtasks = {}
         self.requests = set()
+        self.reserved = {}  # id → Cost, of attempts under way
         self.attempts = {}  # id → the Start it came from
         self.over = {}  # id → Finished, in the order they came
         # What was seen.
@@ -59,6 +72,12 @@ class World:
             auto_approve=self.auto_approve,
             concurrency=self.concurrency,
             limits=self.limits,
+            pattern=self.pattern,
+            reviewed=self.reviewed,
+            budget=self.budget,
+            spent=self.spent,
+            reserved=sum(self.reserved.values(), NOTHING),
+            own_costs=self.own_costs,
             work=self.work if self.subtasks else {},
             subtasks=dict(self.subtasks),
             finished=[f for id_, f in self.over.items() if id_ in current],
@@ -90,6 +109,7 @@ class World:
             self.subtasks[number] = self.state.subtasks[number]
         self.state.left.clear()
         self.status, self.own = self.state.status, self.state.own
+        self.reviewed = self.state.reviewed
         if any(isinstance(action, Propose) for action in actions):
             self._proposed()
         self._check_what_started(started)
@@ -100,7 +120,7 @@ class World:
         actions = decide(kept)
         assert actions == decide(again), "the same state decided differently"
         assert actions == decide(anew), "the rows decide differently"
-        for name in ("status", "own", "subtasks", "requests"):
+        for name in ("status", "own", "subtasks", "requests", "reviewed", "spent", "reserved"):
             assert getattr(kept, name) == getattr(anew, name), name
         assert decide(kept) == [], "something was left to decide"
 
@@ -108,6 +128,7 @@ class World:
         attempt_id = f"attempt-{len(self.attempts) + 1}"
         self.attempts[attempt_id] = action
         self.starts.append(action)
+        self.reserved[attempt_id] = self.state.cost_of(action)
         self.state.named(action.subtask, attempt_id)
         if action.subtask is not None:
             before = self.subtasks[action.subtask]
@@ -122,6 +143,13 @@ class World:
             self.requests.add(OpenRequest(RequestKind.DEAD_LETTER, action.finished.subtask))
         elif isinstance(action, AskBreakdown):
             self.requests.add(OpenRequest(RequestKind.BREAKDOWN, None))
+        elif isinstance(action, AskAccount):
+            self.requests.add(OpenRequest(RequestKind.ACCOUNT, None))
+        elif isinstance(action, AskBudget):
+            assert not self.running, "what runs could still come out cheaper"
+            self.requests.add(OpenRequest(RequestKind.BUDGET, None))
+        elif isinstance(action, EndReview):
+            self.a_person_has_a_say(Purpose.REVIEW, None)
         elif isinstance(action, Succeed):
             assert action.finished.outcome is Outcome.SUCCEEDED
         elif isinstance(action, Synthesize):
@@ -144,12 +172,21 @@ class World:
         assert len(running) <= self.concurrency
         for number in numbers:
             assert all(self.subtasks[need].status in DONE for need in self.work[number].after)
+        assert self.budget.allows(self.spent + sum(self.reserved.values(), NOTHING))
         left = [n for n, p in self.subtasks.items() if self._could_start(n, p)]
-        if self.status is RunStatus.RUNNING and len(running) < self.concurrency:
-            assert not left, "there was room and something to do"
+        if self.status is RunStatus.RUNNING and len(running) < self.concurrency and left:
+            assert self._has_reason_to_wait(left), "there was room and something to do"
         if numbers and left:
             worst = max(self.work[number].rank for number in numbers)
             assert worst <= min(self.work[number].rank for number in left)
+
+    def _has_reason_to_wait(self, left):
+        best = min(left, key=lambda number: self.work[number].rank)
+        return (
+            self.state.is_held
+            or (self.pattern is Pattern.STAGED and self.state.is_review_due)
+            or not self.state.can_afford(Start(Purpose.SUBTASK, best))
+        )
 
     def _could_start(self, number, progress):
         return progress.status in (SubtaskStatus.WAITING, SubtaskStatus.READY) and all(
@@ -158,13 +195,23 @@ class World:
 
     # --- what happens -----------------------------------------------------------------------
 
-    def finish(self, attempt_id, outcome):
+    def finish(self, attempt_id, outcome, used=NOTHING, *, is_account_trouble=False):
         """The attempt is over; nobody has looked yet."""
         start = self.attempts[attempt_id]
-        finished = Finished(attempt_id, start.purpose, start.subtask, outcome)
+        finished = Finished(
+            attempt_id,
+            start.purpose,
+            start.subtask,
+            outcome,
+            data={"account": is_account_trouble},
+            reserved=self.reserved.pop(attempt_id),
+            spent=used,
+        )
         self.over[attempt_id] = finished
+        self.spent += used
         self.state.finish(finished)
-        self._count(start, outcome)
+        if not is_account_trouble:
+            self._count(start, outcome)
 
     def _count(self, start, outcome):
         key = (start.purpose, start.subtask)
@@ -174,11 +221,12 @@ class World:
             return
         else:
             counts = self.fails_since_a_person
-            most = (
-                self.limits.plan_attempts
-                if start.purpose is Purpose.PLAN
-                else self.limits.subtask_attempts
-            )
+            most = {
+                Purpose.PLAN: self.limits.plan_attempts,
+                Purpose.REVIEW: self.limits.review_attempts,
+                Purpose.SUBTASK: self.limits.subtask_attempts,
+                Purpose.SYNTHESIS: self.limits.synthesis_attempts,
+            }[start.purpose]
         counts[key] = counts.get(key, 0) + 1
         assert counts[key] <= most, "it was tried more often than the ladder allows"
 
@@ -206,6 +254,16 @@ class World:
         self.requests.discard(OpenRequest(RequestKind.BREAKDOWN, None))
         self.requests.add(OpenRequest(RequestKind.APPROVAL, None))
         self._command(RunStatus.PROPOSED, tries=0, failed=(), interruptions=0)
+
+    def allow(self, more):
+        """More budget."""
+        self.requests.discard(OpenRequest(RequestKind.BUDGET, None))
+        self.budget = more
+        self._command()
+
+    def account_is_fixed(self):
+        self.requests.discard(OpenRequest(RequestKind.ACCOUNT, None))
+        self._command()
 
     def answer(self, subtask):
         self.requests.discard(OpenRequest(RequestKind.QUESTION, subtask))

@@ -3,6 +3,7 @@ from hypothesis import strategies as st
 from plan_strategies import graphs
 from run_world import World
 
+from orchestrator.budget import Budget, Cost
 from orchestrator.decide import decide
 from orchestrator.model.base import Purpose
 from orchestrator.plan import Pattern, Plan, Subtask
@@ -28,17 +29,43 @@ FAILURES = (
 _SAYS_A_PERSON_HAS = 6
 
 
+COSTS = {Purpose.PLAN: Cost(5), Purpose.REVIEW: Cost(3), Purpose.SYNTHESIS: Cost(7)}
+
+
 @st.composite
-def works_of(draw, max_nodes=7):
+def works_of(draw, max_nodes=7, pattern=Pattern.GRAPH):
     needs = draw(graphs(max_nodes, acyclic=True))
+    stages = sorted(draw(st.integers(1, 3)) for _ in needs)
     plan = Plan(
         goal="Know",
+        pattern=pattern,
         subtasks=tuple(
-            Subtask(id=str(n), title=f"Do {n}", depends_on=of, priority=draw(st.integers(1, 5)))
+            Subtask(
+                id=str(n),
+                title=f"Do {n}",
+                depends_on=of,
+                priority=draw(st.integers(1, 5)),
+                stage=stages[n - 1],
+            )
             for n, of in needs.items()
         ),
     )
-    return works(plan, {number: draw(st.integers(1, 9)) for number in needs})
+    seconds = {number: draw(st.integers(1, 9)) for number in needs}
+    return works(plan, seconds, {number: Cost(draw(st.integers(1, 9))) for number in needs})
+
+
+@st.composite
+def worlds(draw):
+    pattern = draw(st.sampled_from([Pattern.GRAPH, Pattern.STAGED, Pattern.DYNAMIC]))
+    limit = draw(st.none() | st.integers(12, 60))
+    return World(
+        draw(works_of(pattern=pattern)),
+        draw(st.integers(1, 4)),
+        auto_approve=draw(st.booleans()),
+        pattern=pattern,
+        budget=Budget(limit),
+        costs=COSTS,
+    )
 
 
 class Fate:
@@ -50,6 +77,7 @@ class Fate:
         self.says = 0
         self.pauses = 0
         self.crashes = 0
+        self.troubles = 0
 
     def go_on(self):
         world = self.world
@@ -63,7 +91,13 @@ class Fate:
 
     def finish(self):
         attempt_id = self.draw(st.sampled_from(self.world.running))
-        self.world.finish(attempt_id, self.draw(st.sampled_from(self.outcomes(attempt_id))))
+        used = Cost(self.draw(st.integers(0, self.world.reserved[attempt_id].tokens)))
+        if self.troubles < 3 and self.draw(st.integers(0, 9)) == 0:
+            self.troubles += 1
+            self.world.finish(attempt_id, Outcome.ERRORED, is_account_trouble=True)
+            return
+        outcome = self.draw(st.sampled_from(self.outcomes(attempt_id)))
+        self.world.finish(attempt_id, outcome, used)
 
     def outcomes(self, attempt_id):
         asks = self.world.attempts[attempt_id].purpose is Purpose.SUBTASK and self.pauses < 4
@@ -88,6 +122,10 @@ class Fate:
                 world.answer(request.subtask)
             case RequestKind.DEAD_LETTER:
                 self.dig_up(request.subtask)
+            case RequestKind.ACCOUNT:
+                world.account_is_fixed()
+            case RequestKind.BUDGET:
+                world.allow(Budget(world.budget.tokens + self.draw(st.integers(20, 60))))
 
     def dig_up(self, subtask):
         patient = self.says < _SAYS_A_PERSON_HAS
@@ -97,13 +135,10 @@ class Fate:
             self.world.skip(subtask)
 
 
-@settings(max_examples=150)
-@given(works_of(), st.integers(1, 4), st.booleans(), st.data())
-def test_whatever_happens_a_run_whose_requests_are_answered_ends(
-    work, concurrency, auto_approve, data
-):
+@settings(max_examples=200)
+@given(worlds(), st.data())
+def test_whatever_happens_a_run_whose_requests_are_answered_ends(world, data):
     """And on the way nothing happens that must not: see World."""
-    world = World(work, concurrency, auto_approve=auto_approve)
     fate = Fate(world, data)
     world.advance()
     for _ in range(1000):
