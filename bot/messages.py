@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.blocks import answer, note, plan, request, status
+from bot.blocks import answer, note, plan, request, status, text
 from bot.blocks.payload import Payload
 from bot.view import RequestView, RunView
 from orchestrator.store.tables import RequestKind, RevisionSource, RunStatus
@@ -43,6 +43,12 @@ def digest(payload: Payload) -> str:
     """What tells two payloads apart."""
     content = json.dumps([payload.text, payload.blocks], sort_keys=True, default=str)
     return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def without_blocks(view: RunView, payload: Payload, code: str) -> Payload:
+    """What stands for a message of which Slack does not take the blocks: nothing is silent."""
+    who = text.mention(view.requester)
+    return Payload([], f"{who} {payload.text} (Slack refused to show the whole of it: {code}.)")
 
 
 def is_passing(key: str) -> bool:

@@ -224,7 +224,7 @@ class Publisher:
         """Post what is intended in a row, unless an earlier process did and died."""
         assert view.channel is not None
         intent = known or await self._intend(view, wanted.key)
-        payload = self._payload(view, wanted)
+        payload = self._payload(view, intent, wanted)
         ts = await _find(client, intent) if known else None
         if ts is None:
             posted = await client.chat_postMessage(
@@ -247,7 +247,7 @@ class Publisher:
     async def _edit(
         self, client: AsyncWebClient, view: RunView, known: Message, wanted: Wanted
     ) -> None:
-        payload = self._payload(view, wanted)
+        payload = self._payload(view, known, wanted)
         await client.chat_update(
             channel=known.channel,
             ts=known.ts or "",
@@ -281,7 +281,9 @@ class Publisher:
             )
         await self._note(intent, status=MessageStatus.SHOWN)
 
-    def _payload(self, view: RunView, wanted: Wanted) -> Payload:
+    def _payload(self, view: RunView, known: Message, wanted: Wanted) -> Payload:
+        if known.error is not None:
+            return messages.without_blocks(view, wanted.payload, known.error)
         if wanted.plainer is not None and view.team_id in self._plain_teams:
             return wanted.plainer
         return wanted.payload
@@ -312,21 +314,23 @@ class Publisher:
             log.warning("workspace_refuses_plan_blocks", team=view.team_id, error=code)
             self._plain_teams.add(view.team_id)
             return
-        await self._give_up(view, step, code)
-
-    async def _give_up(self, view: RunView, step: _Step, code: str) -> None:
         log.warning("message_refused", run=view.id, error=code)
-        known = step.row
-        if known is None:
-            assert step.wanted is not None
-            async with self._database.read() as session:
-                query = select(Message).where(
-                    Message.run_id == view.id, Message.key == step.wanted.key
-                )
-                known = (await session.exec(query)).one()
+        known = await self._row_of(view, step)
+        if code in _BAD_PAYLOAD and known.error is None:
+            await self._note(known, error=code)
+            return
         is_gone = code == "message_not_found"
         status = MessageStatus.GONE if is_gone else MessageStatus.REFUSED
         await self._note(known, status=status, error=code)
+
+    async def _row_of(self, view: RunView, step: _Step) -> Message:
+        """The row of the message, which is committed before its call is made."""
+        if step.row is not None:
+            return step.row
+        assert step.wanted is not None
+        async with self._database.read() as session:
+            query = select(Message).where(Message.run_id == view.id, Message.key == step.wanted.key)
+            return (await session.exec(query)).one()
 
 
 def _next_step(view: RunView, rows: Mapping[str, Message]) -> _Step | None:

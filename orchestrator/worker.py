@@ -35,7 +35,7 @@ ASK_PERSON = Tool(
 )
 
 # Every attempt sends and stores the overview of the plan, so it must not grow without limit.
-_OVERVIEW_CHARS = 4_000
+_OVERVIEW_CHARS = 2_000
 
 _SYSTEM = """\
 {prompt}

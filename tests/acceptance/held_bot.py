@@ -1,0 +1,13 @@
+"""The bot as a process whose model never answers for the purposes named as arguments."""
+
+import asyncio
+import sys
+
+from bot.app import run_socket_mode
+from bot.settings import BotSettings
+from orchestrator.model.base import Purpose
+from tests.acceptance.conftest import HeldModel
+
+if __name__ == "__main__":
+    held = HeldModel(*(Purpose(name) for name in sys.argv[1:]))
+    asyncio.run(run_socket_mode(BotSettings.load(), held))

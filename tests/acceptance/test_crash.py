@@ -1,0 +1,142 @@
+"""The bot is killed with `kill -9` in every state of a run, and started again."""
+
+import pytest
+
+from bot.localslack.faults import Fault
+from tests.acceptance.conftest import (
+    PATIENCE_S,
+    approved,
+    done,
+    has_button,
+    kill,
+    proposed,
+    same,
+    says,
+    shape,
+)
+
+TASK = "Look at apples #subtasks(3)"
+
+
+@pytest.fixture
+def expect_as_if_nothing_happened(ada, succeeded):
+    """The thread shows what that of an uninterrupted run does, and nothing succeeded twice."""
+
+    async def expect(mention, plan, task=TASK):
+        messages = await done(ada, mention, plan)
+        assert [text for text, _ in shape(messages)] == [
+            f"<@U0LOCALBOT1> {task}",
+            "R-NAME: done, 3 of 3 done.",
+            f"The answer of R-NAME: {task}",
+        ]
+        assert set(succeeded().values()) == {1}
+
+    return expect
+
+
+async def test_killed_while_it_plans(start_process, ada, expect_as_if_nothing_happened):
+    async with start_process("tests.acceptance.held_bot", "plan") as process:
+        mention = await ada.mention("general", TASK)
+        await ada.wait_for(mention, says("planning"), PATIENCE_S)
+        await kill(process)
+    async with start_process():
+        plan = await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
+        await ada.click(plan, "Approve")
+        await expect_as_if_nothing_happened(mention, plan)
+
+
+async def test_killed_while_the_plan_waits(start_process, ada, expect_as_if_nothing_happened):
+    async with start_process() as process:
+        mention, plan = await proposed(ada, TASK)
+        await kill(process)
+    async with start_process():
+        await ada.click(plan, "Approve")
+        await expect_as_if_nothing_happened(mention, plan)
+
+
+async def test_killed_while_a_subtask_runs(start_process, ada, expect_as_if_nothing_happened):
+    task = f"{TASK} #slow(2,1s)"
+    async with start_process() as process:
+        mention, plan = await approved(ada, task)
+        await ada.wait_for(plan, same(plan, says("1 of 3 done")), PATIENCE_S)
+        await kill(process)
+    async with start_process():
+        await expect_as_if_nothing_happened(mention, plan, task)
+
+
+async def test_killed_while_it_writes_the_answer(
+    start_process, ada, rows, expect_as_if_nothing_happened
+):
+    async with start_process("tests.acceptance.held_bot", "synthesis") as process:
+        mention, plan = await approved(ada, TASK)
+        await ada.wait_for(plan, same(plan, says("Writing the answer")), PATIENCE_S)
+        await kill(process)
+    async with start_process():
+        await expect_as_if_nothing_happened(mention, plan)
+    assert ("synthesis", "interrupted") in rows("SELECT purpose, outcome FROM attempt")
+
+
+async def test_killed_while_people_are_needed(start_process, ada, succeeded):
+    task = "Look at apples #subtasks(5) #fail(1,3) #question(2)"
+    async with start_process() as process:
+        mention, plan = await approved(ada, task)
+        letter = await ada.wait_for(mention, has_button("Retry"), PATIENCE_S)
+        question = await ada.wait_for(mention, has_button("Quality"), PATIENCE_S)
+        await kill(process)
+    async with start_process():
+        await ada.click(letter, "Retry")
+        await ada.click(question, "Quality")
+        messages = await done(ada, mention, plan)
+    assert len(messages) == 5
+    assert set(succeeded().values()) == {1}
+
+
+async def test_killed_when_all_is_done(start_process, ada, expect_as_if_nothing_happened):
+    async with start_process() as process:
+        mention, plan = await approved(ada, TASK)
+        await done(ada, mention, plan)
+        await kill(process)
+    async with start_process():
+        await ada.mention("general", "A later task", thread=mention)
+        await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
+    assert len(await ada.messages(mention)) == 5
+
+
+@pytest.mark.parametrize("posts", [1, 2])
+async def test_killed_between_a_post_and_the_record_of_it(
+    start_process, ada, workspace, expect_as_if_nothing_happened, posts
+):
+    async with start_process() as process:
+        fault = Fault("chat.postMessage", status=500, lose_answer=True, times=posts)
+        workspace.workspace.faults.add(fault)
+        mention = await ada.mention("general", TASK)
+        await ada.wait_for(mention, says("lan"), PATIENCE_S)
+        await kill(process)
+    workspace.workspace.faults.clear()
+    async with start_process():
+        plan = await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
+        await ada.click(plan, "Approve")
+        await expect_as_if_nothing_happened(mention, plan)
+
+
+async def test_a_task_sent_to_a_killed_bot_is_taken_up(start_process, ada):
+    async with start_process() as process:
+        await kill(process)
+    mention = await ada.mention("general", TASK)
+    async with start_process():
+        await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
+
+
+@pytest.mark.parametrize("moment", range(4))
+async def test_killed_at_any_moment_of_a_run(
+    start_process, ada, workspace, expect_as_if_nothing_happened, moment
+):
+    """Killed right after the n-th change of the thread, whatever it is at then."""
+    async with start_process() as process:
+        mention, plan = await approved(ada, TASK)
+        calls = workspace.workspace.recorder.calls
+        seen = len(calls)
+        await workspace.workspace.recorder.wait_for(lambda: len(calls) > seen + moment, PATIENCE_S)
+        await kill(process)
+    async with start_process():
+        await expect_as_if_nothing_happened(mention, plan)

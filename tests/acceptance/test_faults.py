@@ -1,0 +1,160 @@
+"""When Slack or the network has troubles, the thread still ends as it should."""
+
+import pytest
+
+from bot.localslack.faults import Fault
+from orchestrator.model.base import Purpose
+from tests.acceptance.conftest import (
+    PATIENCE_S,
+    HeldModel,
+    answered,
+    approved,
+    done,
+    has_button,
+    is_answer,
+    proposed,
+    same,
+    says,
+    shape,
+)
+
+TASK = "Look at apples #subtasks(3)"
+PLANNED = "The plan of R-NAME is ready: 3 subtasks. Please approve it."
+ENDED = [
+    "<@U0LOCALBOT1> Look at apples #subtasks(3)",
+    "R-NAME: done, 3 of 3 done.",
+    "The answer of R-NAME: Look at apples #subtasks(3)",
+]
+
+
+@pytest.fixture
+def trouble(workspace, expected_refusals):
+    """Arrange that the next calls of a method go wrong."""
+
+    def arrange(method, error=None, **options):
+        expected_refusals.add(error)
+        workspace.workspace.faults.add(Fault(method, error, **options))
+
+    return arrange
+
+
+def texts(messages):
+    return [text for text, _ in shape(messages)]
+
+
+@pytest.mark.parametrize("method", ["chat.postMessage", "chat.update", "chat.delete"])
+@pytest.mark.parametrize("times", [1, 3])
+async def test_being_told_to_slow_down_only_delays(bot, ada, trouble, method, times):
+    trouble(method, "ratelimited", status=429, retry_after_s=1, times=times)
+    mention, plan = await approved(ada, TASK)
+    assert texts(await done(ada, mention, plan)) == ENDED
+
+
+@pytest.mark.parametrize("method", ["chat.postMessage", "chat.update", "chat.delete"])
+async def test_an_error_of_slack_itself_is_waited_out(bot, ada, trouble, method):
+    trouble(method, "internal_error", status=500)
+    mention, plan = await approved(ada, TASK)
+    assert texts(await done(ada, mention, plan)) == ENDED
+
+
+async def test_a_post_whose_answer_was_lost_is_found_and_not_posted_twice(bot, ada, trouble):
+    trouble("chat.postMessage", status=500, lose_answer=True, times=2)
+    mention, plan = await approved(ada, TASK)
+    assert texts(await done(ada, mention, plan)) == ENDED
+
+
+async def test_every_post_whose_answer_is_lost_is_found(bot, ada, trouble):
+    mention, plan = await proposed(ada, TASK)
+    trouble("chat.postMessage", status=500, lose_answer=True)
+    await ada.click(plan, "Approve")
+    assert texts(await done(ada, mention, plan)) == ENDED
+
+
+async def test_without_its_status_message_a_run_is_still_answered(
+    start_bot, ada, expected_refusals
+):
+    expected_refusals.add("message_not_found")
+    model = HeldModel(Purpose.SYNTHESIS)
+    async with start_bot(model):
+        mention, plan = await approved(ada, TASK)
+        await ada.wait_for(plan, same(plan, says("3 of 3 done")), PATIENCE_S)
+        await ada.delete(plan)
+        model.let_go()
+        answer = await answered(ada, mention)
+        assert [m.ts for m in await ada.messages(answer)] == [mention.ts, answer.ts]
+
+
+async def test_a_channel_that_was_archived_for_a_while_gets_its_answer_afterwards(
+    start_bot, ada, workspace, expected_refusals
+):
+    expected_refusals.add("is_archived")
+    storage = workspace.workspace.directory._storage
+
+    def set_archived(*, archived):
+        channel = storage.get("channel", "C0LOCALGEN1")
+        storage.put("channel", channel["id"], {**channel, "is_archived": archived})
+
+    model = HeldModel(Purpose.SYNTHESIS)
+    async with start_bot(model):
+        mention, plan = await approved(ada, TASK)
+        await ada.wait_for(plan, same(plan, says("3 of 3 done")), PATIENCE_S)
+        set_archived(archived=True)
+        model.let_go()
+        await workspace.wait_for_call("chat.update", lambda c: c.error == "is_archived", PATIENCE_S)
+        set_archived(archived=False)
+        assert texts(await done(ada, mention, plan)) == ENDED
+
+
+async def test_a_workspace_that_refuses_plan_blocks_gets_the_status_without_them(bot, ada, trouble):
+    mention, plan = await proposed(ada, TASK)
+    trouble("chat.update", "invalid_blocks")
+    await ada.click(plan, "Approve")
+    messages = await done(ada, mention, plan)
+    assert texts(messages) == ENDED
+    assert all(block["type"] != "plan" for block in messages[1].blocks)
+    mention, plan = await approved(ada, TASK, "research")
+    assert all(b["type"] != "plan" for m in await done(ada, mention, plan) for b in m.blocks)
+
+
+async def test_a_message_whose_blocks_are_refused_is_posted_as_words(bot, ada, trouble):
+    trouble("chat.postMessage", "msg_blocks_too_long")
+    mention = await ada.mention("general", TASK)
+    note = await ada.wait_for(mention, says("planning", "refused to show"), PATIENCE_S)
+    assert f"<@{ada.id}>" in note.text
+    await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
+
+
+async def test_a_dropped_connection_in_the_middle_of_a_run_is_made_anew(bot, ada, workspace):
+    mention, plan = await proposed(ada, TASK + " #fail(1,3)")
+    await ada.click(plan, "Approve")
+    letter = await ada.wait_for(mention, has_button("Retry"), PATIENCE_S)
+    await workspace.workspace.sockets.drop()
+    await workspace.wait_connected(PATIENCE_S)
+    await ada.click(letter, "Retry")
+    messages = await done(ada, mention, plan)
+    assert is_answer(messages[-1])
+
+
+async def test_slack_asking_to_connect_anew_loses_nothing(bot, ada, workspace):
+    mention, plan = await proposed(ada, TASK)
+    await workspace.workspace.sockets.disconnect()
+    await ada.mention("general", "status", thread=mention)
+    await ada.wait_for(mention, lambda m: m.is_ephemeral, PATIENCE_S)
+    await workspace.wait_connected(PATIENCE_S)
+    await ada.click(plan, "Approve")
+    assert is_answer((await done(ada, mention, plan))[-1])
+
+
+async def test_when_nobody_can_be_told_the_run_goes_on(bot, ada, grace, trouble):
+    mention, plan = await proposed(ada, TASK)
+    trouble("chat.postEphemeral", "user_not_in_channel")
+    await grace.click(plan, "Approve")
+    await ada.click(plan, "Approve")
+    await done(ada, mention, plan)
+
+
+async def test_a_modal_that_slack_does_not_open_in_time_is_told(bot, ada, trouble):
+    _, plan = await proposed(ada, TASK)
+    trouble("views.open", "expired_trigger_id")
+    await ada.click(plan, "Edit")
+    await ada.wait_for(plan, lambda m: m.is_ephemeral, PATIENCE_S)
