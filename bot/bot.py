@@ -21,6 +21,9 @@ from orchestrator.orchestrator import Orchestrator
 
 log = structlog.get_logger(__name__)
 
+# A click is good for three seconds.
+_TOO_LATE = frozenset({"expired_trigger_id", "trigger_expired"})
+
 Say = Callable[[str], Awaitable[object]]
 Work = Callable[[], Awaitable[object]]
 
@@ -104,7 +107,10 @@ async def problem_in(work: Work) -> str | None:
         await work()
     except Refused as error:
         return sentence_of(error)
-    except Exception:
+    except Exception as error:
+        if isinstance(error, SlackApiError) and error.response.get("error") in _TOO_LATE:
+            log.warning("click_came_too_late", error=error.response.get("error"))
+            return "That took too long for Slack. Please click again."
         log_id = secrets.token_hex(4)
         log.exception("listener_broke", log_id=log_id)
         return note.broken(log_id)

@@ -36,6 +36,19 @@ class Pace:
         self._credit -= 1
         return True
 
+    def give_back(self) -> None:
+        """The turn was not needed: it is for who waits next."""
+        self._credit += 1
+        self._serve()
+
+    def close(self) -> None:
+        """Send away whoever waits: their `turn` is cancelled."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for *_, waiting in self._waiting:
+            waiting.cancel()
+        self._waiting.clear()
+
     async def turn(self, *, urgent: bool = False) -> None:
         """Wait for a turn."""
         waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()

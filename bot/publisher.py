@@ -73,6 +73,14 @@ class _Step:
         return isinstance(self.wanted, Wanted) and self.wanted.urgent
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A place in the queue for edits: a run has at most one, and an urgent one."""
+
+    run_id: str
+    is_urgent: bool
+
+
 class Publisher:
     """Shows the threads of all runs. `start` it once in a process."""
 
@@ -86,7 +94,8 @@ class Publisher:
         self._plain_teams: set[str] = set()
         self._woken = asyncio.Event()
         self._showing: dict[str, asyncio.Task[None]] = {}
-        self._waiting: set[asyncio.Task[None]] = set()
+        self._queued: dict[_Place, asyncio.Task[None]] = {}
+        self._again: set[str] = set()
         self._is_ending = False
         self._retry_at: dict[str, float] = {}
         self._failures: dict[str, int] = {}
@@ -100,16 +109,17 @@ class Publisher:
     async def stop(self, grace_s: float = 5.0) -> None:
         """Finish the calls under way, then stop."""
         self._is_ending = True
-        for task in self._waiting:
-            task.cancel()
+        for pace in (*self._updates.values(), *self._posts.values()):
+            pace.close()
         if self._loop is not None:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
-        if self._showing:
-            _, unfinished = await asyncio.wait(self._showing.values(), timeout=grace_s)
+        under_way = [*self._showing.values(), *self._queued.values()]
+        if under_way:
+            _, unfinished = await asyncio.wait(under_way, timeout=grace_s)
             for task in unfinished:
                 task.cancel()
-            await asyncio.gather(*unfinished, return_exceptions=True)
+            await asyncio.gather(*under_way, return_exceptions=True)
 
     def wake(self) -> None:
         """Something was committed: look for threads that are behind now, not at the next sweep."""
@@ -134,9 +144,10 @@ class Publisher:
                 col(Run.shown_version) < col(Run.version), col(Run.channel).is_not(None)
             )
             behind = (await session.exec(query)).all()
-        now = time.monotonic()
         for run_id in behind:
-            if run_id not in self._showing and self._retry_at.get(run_id, 0) <= now:
+            if run_id in self._showing:
+                self._again.add(run_id)
+            elif self._retry_at.get(run_id, 0) <= time.monotonic():
                 self._showing[run_id] = asyncio.create_task(self._show(run_id))
 
     async def _show(self, run_id: str) -> None:
@@ -144,13 +155,15 @@ class Publisher:
             version = await self._show_all(run_id)
             if version is not None:
                 await self._database.write(partial(_mark_shown, run_id=run_id, version=version))
-            self._failures.pop(run_id, None)
-            self._retry_at.pop(run_id, None)
+                self._failures.pop(run_id, None)
+                self._retry_at.pop(run_id, None)
         except Exception as error:  # noqa: BLE001 - logged there, and tried again
             self._put_off(run_id, error)
         finally:
             del self._showing[run_id]
-            self.wake()
+            if run_id in self._again:
+                self._again.discard(run_id)
+                self.wake()
 
     def _put_off(self, run_id: str, error: Exception) -> None:
         """Try again later, less and less often: the workspace is away, or it is our mistake."""
@@ -163,32 +176,48 @@ class Publisher:
     async def _show_all(self, run_id: str) -> int | None:
         """Take steps until the thread shows what it should.
 
-        Returns the version it shows; None where we are to end before that.
+        Returns the version it shows; None where an edit has to wait for its turn first.
         """
-        given: Pace | None = None
+        turn: Pace | None = None
         while not self._is_ending:
             async with self._places:
                 view, rows = await self._read(run_id)
-                step = _next_step(view, rows)
+                step = _next_post(view, rows) or _next_change(view, rows)
                 if step is None:
                     return view.version
                 pace = self._pace(view, step)
-                if pace is given or pace.take():
-                    given = None
+                if pace is turn or pace.take():
+                    turn = None
                     await self._take(view, step)
                     continue
-            # Whoever waits for a turn holds no place, and looks again when it comes.
-            await self._turn(pace, run_id, urgent=step.is_urgent)
-            given = pace
+            if step.is_change:
+                # What is new in the thread must not wait behind it.
+                self._queue(_Place(run_id, step.is_urgent), pace)
+                return None
+            await pace.turn(urgent=step.is_urgent)
+            turn = pace
         return None
 
-    async def _turn(self, pace: Pace, run_id: str, *, urgent: bool) -> None:
-        task = self._showing[run_id]
-        self._waiting.add(task)
+    def _queue(self, place: _Place, pace: Pace) -> None:
+        if place not in self._queued:
+            self._queued[place] = asyncio.create_task(self._change_in_turn(place, pace))
+
+    async def _change_in_turn(self, place: _Place, pace: Pace) -> None:
+        """Make the edit that is due when the turn comes, whatever it is by then."""
         try:
-            await pace.turn(urgent=urgent)
+            await pace.turn(urgent=place.is_urgent)
+            async with self._places:
+                view, rows = await self._read(place.run_id)
+                step = _next_change(view, rows)
+                if step is None:
+                    pace.give_back()
+                else:
+                    await self._take(view, step)
+        except Exception as error:  # noqa: BLE001 - logged there, and tried again
+            self._put_off(place.run_id, error)
         finally:
-            self._waiting.discard(task)
+            del self._queued[place]
+            self.wake()
 
     def _pace(self, view: RunView, step: _Step) -> Pace:
         """What limits this step: edits count for the workspace, posts for their channel."""
@@ -333,26 +362,25 @@ class Publisher:
             return (await session.exec(query)).one()
 
 
-def _next_step(view: RunView, rows: Mapping[str, Message]) -> _Step | None:
-    """The first thing in the thread that is not as it should be."""
-    wanted = messages.wanted(view)
-    for item in wanted:
-        known = rows.get(item.key)
-        if known is None or known.status is MessageStatus.INTENT:
-            return _Step(known, item)
-        if known.status is MessageStatus.SHOWN and known.payload_hash != messages.digest(
-            item.payload
-        ):
-            return _Step(known, item)
-    return _attachment(view, rows) or _superfluous(wanted, rows)
-
-
-def _attachment(view: RunView, rows: Mapping[str, Message]) -> _Step | None:
-    for item in messages.attachments(view):
+def _next_post(view: RunView, rows: Mapping[str, Message]) -> _Step | None:
+    """The first message or file that is missing in the thread."""
+    missing: list[Wanted | Attachment] = [*messages.wanted(view), *messages.attachments(view)]
+    for item in missing:
         known = rows.get(item.key)
         if known is None or known.status is MessageStatus.INTENT:
             return _Step(known, item)
     return None
+
+
+def _next_change(view: RunView, rows: Mapping[str, Message]) -> _Step | None:
+    """The first message in the thread that is not as it should be, or that should not be."""
+    wanted = messages.wanted(view)
+    for item in wanted:
+        known = rows.get(item.key)
+        is_shown = known is not None and known.status is MessageStatus.SHOWN
+        if known and is_shown and known.payload_hash != messages.digest(item.payload):
+            return _Step(known, item)
+    return _superfluous(wanted, rows)
 
 
 def _superfluous(wanted: Sequence[Wanted], rows: Mapping[str, Message]) -> _Step | None:

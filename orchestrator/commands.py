@@ -21,9 +21,9 @@ from orchestrator import gate, graph, playbooks, reviewer, text
 from orchestrator.errors import Conflict, InvalidInput, NotFound, Outdated
 from orchestrator.events import Event, EventKind
 from orchestrator.gate import Gatekeeping
-from orchestrator.plan import Plan, from_text
+from orchestrator.plan import Pattern, Plan, from_text
 from orchestrator.reviewer import Review
-from orchestrator.state import STARTABLE
+from orchestrator.state import STARTABLE, edges
 from orchestrator.store import changes
 from orchestrator.store.tables import (
     PlanRevision,
@@ -238,6 +238,7 @@ Command = (
 )
 
 _AT_WORK = (RunStatus.RUNNING, RunStatus.SYNTHESIZING)
+_CHOICES = (RequestKind.BUDGET, RequestKind.ACCOUNT, RequestKind.PLAN_CHANGE)
 
 
 def perform(
@@ -550,7 +551,7 @@ class _Act:
         if command.all:
             changes.close_requests(self.connection, self.run_id)
         self._give_up(given_up)
-        self._change()
+        self._change(**self._without_reviews() if command.all else {})
         return self._done(f"{text.plural(len(given_up), 'subtask')} skipped.")
 
     def _answer(self, request: dict[str, Any], typed: str) -> Done:
@@ -573,11 +574,16 @@ class _Act:
         again = (SubtaskStatus.SUCCEEDED, SubtaskStatus.SKIPPED)
         if not self._start_over([number], again, SubtaskStatus.READY, note=wish):
             raise Outdated(f"Subtask {number} is not finished, so it cannot be redone yet.")
-        dependents = sorted(graph.descendants({s.number: s.after for s in plan.subtasks}, number))
+        dependents = sorted(graph.descendants(dict(edges(plan)), number))
         every = [s for s in SubtaskStatus if s is not SubtaskStatus.CANCELLED]
         self._start_over(dependents, every, SubtaskStatus.WAITING)
         table = changes.request
-        changes.close_requests(self.connection, self.run_id, table.c.subtask.in_(dependents))
+        is_of_answer = sa.and_(
+            table.c.kind == RequestKind.DEAD_LETTER, table.c.subtask.is_(None)
+        )
+        changes.close_requests(
+            self.connection, self.run_id, table.c.subtask.in_(dependents) | is_of_answer
+        )
         changes.cancel_attempts(self.connection, self.run_id, [*dependents, None])
         self._event(EventKind.SUBTASK_SUPERSEDED, number, feedback=wish, dependents=dependents)
         self._change(
@@ -586,10 +592,27 @@ class _Act:
             failed=[],
             interruptions=0,
             attempt_id=None,
+            condensed=[],
+            reviewed=self._still_reviewed(plan, number),
             finished_at=None,
+            **self._restarted(),
         )
         more = f", and {text.plural(len(dependents), 'subtask')} after it" if dependents else ""
         return self._done(f"Subtask {number} is done again{more}.")
+
+    def _still_reviewed(self, plan: Plan, number: int) -> int:
+        """What the reviews have seen and the redo of the subtask leaves as it is."""
+        if plan.pattern is Pattern.STAGED:
+            left = (plan.subtask(number).stage or 1) - 1
+        else:
+            left = len(self._numbers((SubtaskStatus.SUCCEEDED,)))
+        return min(self.run.reviewed, left)
+
+    def _restarted(self) -> dict[str, Any]:
+        """The time a run gets that was over already."""
+        if self.run.status is not RunStatus.COMPLETED:
+            return {}
+        return {"deadline": deadline_of(self.run.limit_s)}
 
     def _start_over(
         self,
@@ -645,7 +668,9 @@ class _Act:
         return self._done(f"Saved. Start it with: use playbook {name}")
 
     def _choose(self, request: dict[str, Any], option: int) -> Done:
-        self._take(request, RequestKind(request["kind"]))
+        if request["kind"] not in _CHOICES:
+            raise NotFound("That question no longer exists.")
+        self._take(request, request["kind"])
         options = request["options"]
         if not 0 <= option < len(options):
             raise InvalidInput("There is no such option.")
@@ -678,9 +703,20 @@ class _Act:
 
     def _answer_with_rest(self) -> Done:
         """The answer is still to be paid: its cost is let through on top of the budget."""
+        if self.run.status is RunStatus.PLANNING:
+            raise InvalidInput("There is nothing to answer with yet: allow more, or stop the run.")
+        changes.close_requests(self.connection, self.run_id)
         given_up = self._give_up(self._unfinished())
-        self._change(limit_tokens=None, limit_usd=None, deadline=None)
+        unlimited = {"limit_tokens": None, "limit_usd": None, "deadline": None}
+        self._change(**unlimited, **self._without_reviews())
         return self._done(f"{text.plural(given_up, 'subtask')} skipped; the answer follows.")
+
+    def _without_reviews(self) -> dict[str, Any]:
+        """Whoever wants the answer now wants no more work to be found."""
+        if self.run.status is not RunStatus.RUNNING:
+            return {}
+        changes.cancel_attempts(self.connection, self.run_id, [None])
+        return {"attempt_id": None, "reviewed": len(self._plan().subtasks)}
 
     def _change_plan(self, data: dict[str, Any]) -> Done:
         plan = self._plan()
@@ -690,7 +726,8 @@ class _Act:
             self._change()
             return self._done("Nothing of it can be changed any more; the run goes on.")
         number = int(self.run.revision) + 1
-        changed = changes.changed_plan(self.run_id, number, plan, reviewed)
+        expected = self.gatekeeping.expected_usd(self.run.task, reviewed.plan)
+        changed = changes.changed_plan(self.run_id, number, plan, reviewed, expected)
         self.connection.execute(
             sa.insert(changes.revision), [changed.revision | {"author": self.actor.user_id}]
         )
@@ -698,7 +735,7 @@ class _Act:
             self.connection.execute(sa.insert(changes.subtask), changed.new_subtasks)
         if changed.dropped:
             self._start_over(changed.dropped, [*STARTABLE], SubtaskStatus.CANCELLED)
-        self._event(EventKind.PLAN_CHANGED, revision=number)
+        self._event(EventKind.PLAN_CHANGED, revision=number, left_out=list(reviewed.left_out))
         self._change(revision=number, replans=self.run.replans + 1)
         return self._done(f"The plan is now revision {number}; the run goes on.")
 

@@ -30,7 +30,9 @@ class Context:
 
     `failure` is what was wrong with the attempt before, in words for the model. `notes` are
     what people said: feedback on the plan, edited instructions, guidance. `changeable` are the
-    subtasks a review may still change, `playbooks` what a planner may choose from. `transcript` and
+    subtasks a review may still change, `playbooks` what a planner may choose from.
+    `condensed` stands for results that are too long to be read at once; `is_part` says that this
+    attempt makes such a part. `transcript` and
     `answer` carry on an attempt that paused for a person. `shared` is what all workers of the
     run are told, where it is known already.
     """
@@ -49,6 +51,8 @@ class Context:
     failure: str | None = None
     notes: tuple[str, ...] = ()
     changeable: frozenset[int] = frozenset()
+    condensed: tuple[str, ...] = ()
+    is_part: bool = False
     playbooks: Mapping[str, Playbook] = field(default_factory=dict)
     transcript: tuple[JsonObject, ...] = ()
     answer: str | None = None

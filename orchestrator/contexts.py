@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 from sqlmodel import col, select
@@ -14,7 +15,7 @@ from orchestrator.attempts import Parameters
 from orchestrator.context import Context, SubtaskResult
 from orchestrator.model.base import Purpose
 from orchestrator.settings import Settings
-from orchestrator.state import STARTABLE, Progress
+from orchestrator.state import STARTABLE
 from orchestrator.store.database import Database
 from orchestrator.store.load import Live
 from orchestrator.store.tables import (
@@ -22,8 +23,6 @@ from orchestrator.store.tables import (
     Outcome,
     Request,
     RequestStatus,
-    Run,
-    SubtaskRow,
     SubtaskStatus,
 )
 
@@ -50,7 +49,7 @@ async def build(database: Database, live: Live, row: dict[str, Any], settings: S
         plan=live.plan,
         subtask=live.items[number] if number is not None else None,
         role=live.roles[row["role"]] if row["role"] else None,
-        notes=_notes(live.run, row["purpose"]),
+        notes=_notes(live, row),
         changeable=_changeable(live) if row["purpose"] is Purpose.REVIEW else frozenset(),
         shared=live.shared,
     )
@@ -59,17 +58,21 @@ async def build(database: Database, live: Live, row: dict[str, Any], settings: S
     if context.purpose is Purpose.PLAN:
         known = await playbooks.all_of(database, live.run.team_id, settings.playbooks)
         context = replace(context, playbooks=known)
-    wanted = _wanted(live, row)
-    if not wanted and row["number"] == 1:
+    if wanted := _wanted(live, row):
+        context = replace(context, results=await _results(database, live, wanted))
+    if context.purpose is Purpose.SYNTHESIS:
+        context = await _portioned(database, live, context)
+    if row["number"] == 1:
         return context
     async with database.read() as session:
-        return await _completed(session, context, live, row, wanted)
+        return replace(context, **await _history(session, row))
 
 
-def _notes(run: Run, purpose: Purpose) -> tuple[str, ...]:
-    """What people said that this attempt should know: feedback on the plan, or guidance."""
-    said = run.note if purpose is Purpose.PLAN else run.guidance
-    return (said,) if said else ()
+def _notes(live: Live, row: dict[str, Any]) -> tuple[str, ...]:
+    """What people said that this attempt should know: feedback on the plan or on the subtask's
+    result, or guidance."""
+    said = live.run.note if row["purpose"] is Purpose.PLAN else live.run.guidance
+    return tuple(note for note in (said, live.notes.get(row["subtask"])) if note)
 
 
 def _changeable(live: Live) -> frozenset[int]:
@@ -80,7 +83,7 @@ def _changeable(live: Live) -> frozenset[int]:
 def _wanted(live: Live, row: dict[str, Any]) -> list[int]:
     """The subtasks whose results this attempt is given."""
     if row["purpose"] is Purpose.SYNTHESIS:
-        return list(live.items)
+        return _to_synthesize(live)
     if row["purpose"] is Purpose.REVIEW:
         subtasks = live.state.subtasks.items()
         return [
@@ -91,31 +94,49 @@ def _wanted(live: Live, row: dict[str, Any]) -> list[int]:
     return list(live.state.work[row["subtask"]].after)
 
 
-async def _completed(
-    session: AsyncSession, context: Context, live: Live, row: dict[str, Any], wanted: list[int]
-) -> Context:
-    progress = live.state.subtasks
-    results = await _results(session, live, [(n, progress[n]) for n in wanted])
-    changed: dict[str, Any] = {"results": tuple(results)}
-    if row["number"] > 1:
-        changed |= await _history(session, context, row)
-    return replace(context, **changed)
+def _to_synthesize(live: Live) -> list[int]:
+    """What is to be condensed next, or everything; of what has been condensed only the gaps."""
+    state = live.state
+    if state.portion is not None:
+        return state.portion
+    if not state.condensed:
+        return list(live.items)
+    done = SubtaskStatus.SUCCEEDED
+    return [number for number, p in state.subtasks.items() if p.status is not done]
+
+
+async def _portioned(database: Database, live: Live, context: Context) -> Context:
+    """Results that are too long to be read at once: a part of them, or what came of the parts."""
+    if live.state.portion is not None:
+        return replace(context, is_part=True)
+    outputs = await _outputs(database, live, live.state.condensed)
+    return replace(context, condensed=tuple(output or "" for output in outputs))
 
 
 async def _results(
-    session: AsyncSession, live: Live, wanted: Iterable[tuple[int, Progress]]
-) -> list[SubtaskResult]:
-    wanted = list(wanted)
-    ids = [p.output_attempt_id for _, p in wanted if p.output_attempt_id]
-    rows = await session.exec(select(Attempt.id, Attempt.output).where(col(Attempt.id).in_(ids)))
-    outputs = dict(rows.all())
-    return [
-        SubtaskResult(number, live.items[number].title, outputs.get(p.output_attempt_id or ""))
-        for number, p in wanted
-    ]
+    database: Database, live: Live, wanted: Iterable[int]
+) -> tuple[SubtaskResult, ...]:
+    """What these subtasks brought."""
+    numbers = list(wanted)
+    ids = [live.state.subtasks[number].output_attempt_id for number in numbers]
+    outputs = await _outputs(database, live, ids)
+    return tuple(
+        SubtaskResult(number, live.items[number].title, output)
+        for number, output in zip(numbers, outputs, strict=True)
+    )
 
 
-async def _history(session: AsyncSession, context: Context, row: dict[str, Any]) -> dict[str, Any]:
+async def _outputs(database: Database, live: Live, ids: Sequence[str | None]) -> list[str | None]:
+    """The outputs of these attempts; only what was not made here is read."""
+    unknown = [id_ for id_ in ids if id_ and id_ not in live.outputs]
+    if unknown:
+        output_of = select(Attempt.id, Attempt.output).where(col(Attempt.id).in_(unknown))
+        async with database.read() as session:
+            live.outputs.update((await session.exec(output_of)).all())
+    return [live.outputs.get(id_ or "") for id_ in ids]
+
+
+async def _history(session: AsyncSession, row: dict[str, Any]) -> dict[str, Any]:
     """What earlier attempts at the same leave for this one: a failure, a question answered."""
     earlier = (
         await session.exec(
@@ -125,22 +146,25 @@ async def _history(session: AsyncSession, context: Context, row: dict[str, Any])
                 Attempt.purpose == row["purpose"],
                 col(Attempt.subtask).is_not_distinct_from(row["subtask"]),
                 Attempt.id < row["id"],
-                col(Attempt.outcome).in_((*_FAILED, Outcome.PAUSED)),
+                col(Attempt.outcome).in_((*_FAILED, Outcome.PAUSED, Outcome.SUCCEEDED)),
             )
             .order_by(col(Attempt.id).desc())
         )
     ).all()
+    # What came before a success was about something else, and so is trouble with the account.
+    earlier = list(takewhile(lambda before: before.outcome is not Outcome.SUCCEEDED, earlier))
+    earlier = [before for before in earlier if not _is_account_trouble(before)]
     changed: dict[str, Any] = {}
     if earlier and earlier[0].outcome in _FAILED:
         changed["failure"] = earlier[0].error
-    if row["subtask"] is not None:
-        note = await session.get(SubtaskRow, (row["run_id"], row["subtask"]))
-        if note and note.note:
-            changed["notes"] = (*context.notes, note.note)
     paused = next((attempt for attempt in earlier if attempt.outcome is Outcome.PAUSED), None)
     if paused is not None and (answer := await _answer(session, paused.id)) is not None:
         changed |= {"transcript": tuple(paused.transcript or ()), "answer": answer}
     return changed
+
+
+def _is_account_trouble(attempt: Attempt) -> bool:
+    return attempt.outcome in _FAILED and attempt.data is not None
 
 
 async def _answer(session: AsyncSession, attempt_id: str) -> str | None:

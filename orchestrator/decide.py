@@ -13,6 +13,7 @@ from orchestrator.state import (
     AskBudget,
     Bury,
     Complete,
+    Condense,
     EndReview,
     Finished,
     Pause,
@@ -56,7 +57,7 @@ def _steps(state: RunState) -> Iterator[Action]:
 
 def _settled(state: RunState, finished: Finished) -> Action:
     if finished.outcome is Outcome.SUCCEEDED:
-        return _succeeded(finished)
+        return _succeeded(state, finished)
     if finished.outcome is Outcome.PAUSED:
         return Pause(finished)
     if finished.is_account_trouble:
@@ -73,12 +74,12 @@ def _settled(state: RunState, finished: Finished) -> Action:
             return Bury(finished)
 
 
-def _succeeded(finished: Finished) -> Action:
+def _succeeded(state: RunState, finished: Finished) -> Action:
     match finished.purpose:
         case Purpose.PLAN:
             return Propose(finished)
         case Purpose.SYNTHESIS:
-            return Complete(finished)
+            return Complete(finished) if state.portion is None else Condense(finished)
         case Purpose.REVIEW:
             return EndReview(finished)
         case _:

@@ -33,7 +33,14 @@ from orchestrator import (
 from orchestrator.budget import Price, free
 from orchestrator.context import Context, Result
 from orchestrator.decide import decide
-from orchestrator.errors import AccountError, Conflict, ModelError, ModelTimedOut, TeamBudgetReached
+from orchestrator.errors import (
+    AccountError,
+    ConfigurationError,
+    Conflict,
+    ModelError,
+    ModelTimedOut,
+    TeamBudgetReached,
+)
 from orchestrator.events import Bus
 from orchestrator.model.base import Call, Model, Purpose, Reply, Usage
 from orchestrator.queue.local import LocalQueue
@@ -64,6 +71,8 @@ _SWEEP_SECONDS = 1.0
 _WRITE_PATIENCE_S = 60.0
 # A model that does not keep its own time limit is cut off this much later.
 _OVERTIME_S = 2.0
+# Not failures of an attempt: whoever broke it off or ends the process means more than that.
+_PASSING = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
 
 
 class Engine:
@@ -148,7 +157,8 @@ class Engine:
             self._forget(run.id)
             self._unclaim(decided.attempts)
             raise
-        self._note_advanced(live, *versions, is_new_plan=bool(decided.revisions))
+        is_new_plan = decided.is_partial or bool(decided.revisions)
+        self._note_advanced(live, *versions, is_new_plan=is_new_plan)
         self.bus.publish(decided.events)
         for row in decided.attempts:
             self._queue.attempt(row["id"], run.id, self._priority(live, row["subtask"]))
@@ -211,7 +221,11 @@ class Engine:
             return _went_wrong(call, error)
         except TimeoutError:
             return _went_wrong(call, ModelTimedOut("No answer came within the time allowed."))
-        except Exception:
+        except ConfigurationError as error:
+            return _went_wrong(call, ModelError(str(error)))
+        except _PASSING:
+            raise
+        except BaseException:  # noqa: BLE001 - what a worker is made of may raise anything
             log.exception("attempt_broke", run=row["run_id"], attempt=row["id"])
             return _went_wrong(call, ModelError(f"Something broke here (log id {row['id'][-8:]})."))
 
@@ -240,6 +254,7 @@ class Engine:
             self._forget(row["run_id"])
             return
         live.run.version = version
+        live.outputs[row["id"]] = result.get("output")
         live.state.finish(load.finished(row | result))
 
     # --- keeping an eye on everything -------------------------------------------------------

@@ -36,6 +36,7 @@ class EventKind(StrEnum):
     SUBTASK_SKIPPED = "subtask_skipped"
     QUESTION_ANSWERED = "question_answered"
     SYNTHESIS_STARTED = "synthesis_started"
+    RESULTS_CONDENSED = "results_condensed"
     RUN_COMPLETED = "run_completed"
     RUN_PAUSED = "run_paused"
     RUN_RESUMED = "run_resumed"

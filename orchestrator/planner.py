@@ -206,8 +206,11 @@ def _chosen(data: Any) -> tuple[str, dict[str, str]] | None:
     playbook = data.get("playbook") if isinstance(data, dict) else None
     if not isinstance(playbook, dict) or not isinstance(playbook.get("name"), str):
         return None
-    given = playbook.get("parameters") or []
-    values = {str(p["name"]): str(p["value"]) for p in given if {"name", "value"} <= p.keys()}
+    given = playbook.get("parameters")
+    if isinstance(given, dict):
+        return playbook["name"], {str(name): str(value) for name, value in given.items()}
+    pairs = [p for p in given if isinstance(p, dict)] if isinstance(given, list) else []
+    values = {str(p["name"]): str(p["value"]) for p in pairs if {"name", "value"} <= p.keys()}
     return playbook["name"], values
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +60,20 @@ class Playbook(BaseModel):
     @property
     def blanks(self) -> list[str]:
         """The parameters that the plan uses or declares, in order."""
-        used = _BLANK.findall(yaml.safe_dump(self.plan, allow_unicode=True, width=10**9))
+        used = (name for said in _texts(self.plan) for name in _BLANK.findall(said))
         return list(dict.fromkeys([*self.parameters, *used]))
 
     def _described(self, name: str) -> str:
         description = self.parameters[name].description if name in self.parameters else ""
         return f"{name} ({description})" if description else name
+
+
+def _texts(part: Any) -> Iterator[str]:
+    if isinstance(part, str):
+        yield part
+    elif isinstance(part, list | dict):
+        for item in part.values() if isinstance(part, dict) else part:
+            yield from _texts(item)
 
 
 def _filled(part: Any, values: Mapping[str, str]) -> Any:
@@ -93,12 +101,12 @@ def load(folder: Path | None) -> dict[str, Playbook]:
 
 def _read(path: Path) -> Playbook:
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
         playbook = Playbook.model_validate({"name": path.stem, **content})
         Plan.model_validate(_filled(playbook.plan, dict.fromkeys(playbook.blanks, "x")))
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from error
-    except (yaml.YAMLError, ValidationError, TypeError) as error:
+    except (yaml.YAMLError, ValidationError, TypeError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ConfigurationError(f"The playbook {path} is not right: {reason}") from error
     if not _NAME.match(playbook.name):

@@ -21,6 +21,7 @@ from orchestrator.state import (
     AskBudget,
     Bury,
     Complete,
+    Condense,
     EndReview,
     Finished,
     Pause,
@@ -122,7 +123,11 @@ class _Record:
                 self._end_review(finished)
             case AskBudget():
                 self._ask_budget()
+            case Condense(finished):
+                self._changes.run["condensed"] = list(self._live.state.condensed)
+                self._event(EventKind.RESULTS_CONDENSED, finished)
             case Synthesize():
+                self._changes.run["condensed"] = []
                 self._changes.events.append(Event(EventKind.SYNTHESIS_STARTED, self._live.run.id))
             case Complete(finished):
                 self._complete(finished)
@@ -188,6 +193,7 @@ class _Record:
         self._changes.run |= {"revision": number, "note": ""}
         self._event(EventKind.PLAN_PROPOSED, finished, revision=number)
         if self._live.state.status is RunStatus.RUNNING:
+            self._changes.is_partial = True
             self._changes.new_subtasks += new_subtasks(run.id, plan)
             self._changes.run |= {"started_at": now(), "deadline": deadline_of(run.limit_s)}
             self._event(EventKind.PLAN_APPROVED, finished, revision=number, automatic=True)
@@ -203,6 +209,7 @@ class _Record:
         if finished.outcome is not Outcome.SUCCEEDED or not review.changes:
             self._event(EventKind.PLAN_REVIEWED, finished, changes=0)
             return
+        self._changes.is_partial = True
         if run.asks_changes:
             told = [change.reason or change.kind for change in review.changes]
             self._request(
@@ -225,7 +232,8 @@ class _Record:
 
     def _change_plan(self, finished: Finished, plan: Plan, reviewed: Reviewed) -> None:
         run, state = self._live.run, self._live.state
-        changed = changed_plan(run.id, run.revision + 1, plan, reviewed)
+        expected = expected_usd(self._deployment, run.task, reviewed.plan)
+        changed = changed_plan(run.id, run.revision + 1, plan, reviewed, expected)
         self._changes.revisions.append(changed.revision)
         self._changes.new_subtasks += changed.new_subtasks
         self._changes.run |= {"revision": run.revision + 1, "replans": run.replans + 1}
@@ -245,8 +253,8 @@ class _Record:
             text=_used(state.spent, state.budget),
             options=BUDGET_OPTIONS,
             data={
-                "tokens": self._settings.run_tokens,
-                "usd": str(self._settings.run_usd) if self._settings.run_usd else None,
+                "tokens": self._settings.run_tokens or run.limit_tokens,
+                "usd": str(self._settings.run_usd or run.limit_usd or 0),
             },
         )
         self._changes.requests.append(row(request))

@@ -131,7 +131,9 @@ def _question(context: Context) -> str:
 
 def _listed(subtask: Subtask) -> str:
     after = f", after {', '.join(subtask.depends_on)}" if subtask.depends_on else ""
-    return f"{subtask.number}. {subtask.title} ({subtask.role}{after}): {subtask.instructions}"
+    stage = f", stage {subtask.stage}" if subtask.stage else ""
+    heading = f"{subtask.number}. {subtask.title} ({subtask.role}{stage}{after})"
+    return f"{heading}: {subtask.instructions}"
 
 
 # --- applying a review ---------------------------------------------------------------------
@@ -166,6 +168,9 @@ def apply(
         gatekeeping.max_subtasks,
         keep_numbers=True,
     )
+    if not applying.started <= {subtask.id for subtask in gated.plan.subtasks}:
+        told = "Left out: with these changes, work that has been started would be lost."
+        return Reviewed(plan, (), (*applying.left_out, told))
     return Reviewed(gated.plan, (*applying.made, *gated.repairs), tuple(applying.left_out))
 
 
@@ -178,10 +183,17 @@ class _Applying:
         self._most = most
         self._subtasks = {subtask.id: subtask for subtask in plan.subtasks}
         self._next = max((subtask.number for subtask in plan.subtasks), default=0) + 1
-        # An id that is no longer there stands for these.
+        # The numbers of what the review calls by ids of its own.
+        self._named: dict[str, str] = {}
+        # A number that is no longer there stands for these.
         self._stands_for: dict[str, tuple[str, ...]] = {}
         self.made: list[str] = []
         self.left_out: list[str] = []
+
+    @property
+    def started(self) -> set[str]:
+        """What may not be changed."""
+        return {subtask.id for subtask in self._plan.subtasks} - self._changeable
 
     def take(self, change: Change) -> None:
         if change.kind == "add":
@@ -206,7 +218,7 @@ class _Applying:
 
     def _needs(self, subtask: Subtask) -> tuple[str, ...]:
         found: list[str] = []
-        waiting = list(subtask.depends_on)
+        waiting = [self._named.get(need, need) for need in subtask.depends_on]
         for need in waiting:
             if need in self._stands_for:
                 waiting.extend(n for n in self._stands_for[need] if n not in waiting)
@@ -226,13 +238,15 @@ class _Applying:
         number = str(self._next)
         self._next += 1
         if subtask.id not in self._subtasks:
-            self._stands_for[subtask.id] = (number,)
+            self._named[subtask.id] = number
         self._subtasks[number] = subtask.model_copy(update={"id": number})
         return number
 
     def _change(self, change: Change, subtask: Subtask) -> None:
         assert change.number is not None
-        self._subtasks[change.number] = subtask.model_copy(update={"id": change.number})
+        stage = subtask.stage or self._subtasks[change.number].stage
+        changed = subtask.model_copy(update={"id": change.number, "stage": stage})
+        self._subtasks[change.number] = changed
         self._made(change, f"Subtask {change.number} was changed")
 
     def _drop(self, change: Change, subtask: Subtask) -> None:
@@ -248,7 +262,12 @@ class _Applying:
         del self._subtasks[subtask.id]
         parts = tuple(
             self._insert(
-                part.model_copy(update={"depends_on": part.depends_on or subtask.depends_on})
+                part.model_copy(
+                    update={
+                        "depends_on": part.depends_on or subtask.depends_on,
+                        "stage": part.stage or subtask.stage,
+                    }
+                )
             )
             for part in change.parts
         )

@@ -53,6 +53,8 @@ class Progress:
     interruptions: int = 0
     attempt_id: str | None = None
     output_attempt_id: str | None = None
+    # Characters of the output.
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Finished:
     """An attempt that is over and has not been acted upon.
 
     `text` is what went wrong or what the worker asks; `data` goes with it. `reserved` was set
-    aside for it when it started, `spent` is what it used.
+    aside for it when it started, `spent` is what it used. `size` is the output's characters.
     """
 
     attempt_id: str
@@ -71,6 +73,7 @@ class Finished:
     data: Any = field(default=None, compare=False)
     reserved: Cost = field(default=NOTHING, compare=False)
     spent: Cost = field(default=NOTHING, compare=False)
+    size: int = field(default=0, compare=False)
 
     @property
     def is_account_trouble(self) -> bool:
@@ -145,6 +148,13 @@ class Synthesize:
 
 
 @dataclass(frozen=True, slots=True)
+class Condense:
+    """A part of results that are too long for one answer has been condensed."""
+
+    finished: Finished
+
+
+@dataclass(frozen=True, slots=True)
 class Complete:
     """The answer is there."""
 
@@ -192,6 +202,7 @@ Action = (
     | Propose
     | AskBreakdown
     | Synthesize
+    | Condense
     | Complete
     | EndReview
     | AskAccount
@@ -210,7 +221,8 @@ class RunState:
     `own` is the progress of what the run does itself (planning, reviews, synthesis). `left`
     holds, for every subtask changed since the last commit, the status it had then. `reviewed`
     counts the subtasks that were done (in a staged plan: the stages) at the last review,
-    `replans` the reviews that changed the plan.
+    `replans` the reviews that changed the plan. Results of more than `allowance` characters are
+    condensed in parts before the answer is written from `condensed`, the attempts at that.
     """
 
     status: RunStatus
@@ -221,6 +233,8 @@ class RunState:
     pattern: Pattern = Pattern.GRAPH
     reviewed: int = 0
     replans: int = 0
+    allowance: int | None = None
+    condensed: tuple[str, ...] = ()
     budget: Budget = NO_LIMIT
     spent: Cost = NOTHING
     reserved: Cost = NOTHING
@@ -291,6 +305,22 @@ class RunState:
         """The stage of what could start now; 1 where nothing can."""
         return self.work[self._ready[0][1]].stage if self._ready else 1
 
+    @property
+    def portions(self) -> list[list[int]]:
+        """The subtasks whose results one call can read together, in the order of the plan."""
+        done = SubtaskStatus.SUCCEEDED
+        sizes = {n: self.subtasks[n].size for n in self.work if self.subtasks[n].status is done}
+        return portions(sizes, self.allowance)
+
+    @property
+    def portion(self) -> list[int] | None:
+        """The results to be condensed next; None when the answer itself is to be written."""
+        if self.allowance is None or self.status is not RunStatus.SYNTHESIZING:
+            return None
+        parts = self.portions
+        is_next = len(parts) > 1 and len(self.condensed) < len(parts)
+        return parts[len(self.condensed)] if is_next else None
+
     def cost_of(self, start: Start) -> Cost:
         """What such an attempt costs at the most."""
         if start.subtask is not None:
@@ -335,7 +365,7 @@ class RunState:
         return action
 
     def _apply_to_run(
-        self, action: Propose | AskBreakdown | Synthesize | Complete | EndReview
+        self, action: Propose | AskBreakdown | Synthesize | Condense | Complete | EndReview
     ) -> None:
         match action:
             case EndReview():
@@ -352,6 +382,10 @@ class RunState:
             case Synthesize():
                 self.status = RunStatus.SYNTHESIZING
                 self.own = Progress()
+                self.condensed = ()
+            case Condense(finished):
+                self.own = Progress()
+                self.condensed = (*self.condensed, finished.attempt_id)
             case Complete(finished):
                 self.status = RunStatus.COMPLETED
                 tries = self.own.tries + 1
@@ -373,6 +407,7 @@ class RunState:
             tries=self.subtasks[number].tries + 1,
             attempt_id=None,
             output_attempt_id=finished.attempt_id,
+            size=finished.size,
         )
         for dependent in self._dependents[number]:
             self._blocked_by[dependent] -= 1
@@ -445,12 +480,25 @@ def _after_failure(progress: Progress, finished: Finished) -> Progress:
     )
 
 
+def portions(sizes: Mapping[int, int], allowance: int | None) -> list[list[int]]:
+    """`sizes` in order, in groups of at most `allowance` together; a larger one is alone."""
+    parts: list[list[int]] = [[]]
+    used = 0
+    for number, size in sizes.items():
+        if allowance is not None and parts[-1] and used + size > allowance:
+            parts.append([])
+            used = 0
+        parts[-1].append(number)
+        used += size
+    return parts
+
+
 def works(
     plan: Plan, seconds: Mapping[int, float], costs: Mapping[int, Cost] | None = None
 ) -> dict[int, Work]:
     """What `plan` means for decisions, with the expected seconds and worst cost of each subtask."""
     costs = costs or {}
-    after = dict(_edges(plan))
+    after = dict(edges(plan))
     longest = graph.remaining(after, seconds)
     return {
         subtask.number: Work(
@@ -463,7 +511,7 @@ def works(
     }
 
 
-def _edges(plan: Plan) -> Iterator[tuple[int, tuple[int, ...]]]:
+def edges(plan: Plan) -> Iterator[tuple[int, tuple[int, ...]]]:
     """What each subtask waits for; in a staged plan also everything of the stage before."""
     if plan.pattern is not Pattern.STAGED:
         yield from ((subtask.number, subtask.after) for subtask in plan.subtasks)

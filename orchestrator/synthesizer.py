@@ -21,12 +21,24 @@ why. After a claim that rests on a particular result, name its subtask in bracke
 {untrusted}"""
 
 
+_CONDENSE = """\
+The results of a team are too long to be read at once. You condense a part of them for whoever \
+writes the final answer.
+
+- Keep every finding, figure, source and decision that the task could need, and code that belongs \
+into the answer; leave out what is said twice.
+- Keep apart what comes from which subtask, and name it in brackets: [2].
+
+{untrusted}"""
+
+
 def prepare(context: Context) -> Call:
-    """The question that asks for the answer."""
+    """The question that asks for the answer, or for a condensed part of what it rests on."""
+    system = _CONDENSE if context.is_part else _SYSTEM
     return Call(
         purpose=Purpose.SYNTHESIS,
         model=context.parameters.model,
-        system=_SYSTEM.format(untrusted=prompts.UNTRUSTED),
+        system=system.format(untrusted=prompts.UNTRUSTED),
         messages=({"role": "user", "content": _question(context)},),
         effort=context.parameters.effort,
         temperature=context.parameters.temperature,
@@ -50,14 +62,16 @@ def _question(context: Context) -> str:
         prompts.fenced("task", prompts.trimmed(context.task, context.settings.max_task_chars)),
         f"Goal: {context.plan.goal}",
     ]
+    for number, condensed in enumerate(context.condensed, start=1):
+        parts.append(f"## Results, condensed, part {number}\n{prompts.fenced('result', condensed)}")
     for result in context.results:
         heading = f"## Result of subtask {result.number}: {result.title}"
         if result.text is None:
             parts.append(f"{heading}\n(missing: this part was skipped)")
             continue
-        content = prompts.trimmed(result.text, context.settings.result_chars)
+        content = prompts.trimmed(result.text, context.settings.synthesis_chars)
         parts.append(f"{heading}\n{prompts.fenced('result', content)}")
     if context.failure:
         parts.append(f"Your last answer could not be used: {context.failure}")
-    parts.append("Write the answer.")
+    parts.append("Condense these." if context.is_part else "Write the answer.")
     return "\n\n".join(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from jsonschema import validators
@@ -98,20 +99,24 @@ def _paused(call: Call, reply: Reply, tool_call: ToolCall) -> Result:
     )
 
 
-def answered(transcript: tuple[JsonObject, ...], answer: str) -> tuple[JsonObject, ...]:
-    """The conversation with the person's answer as the result of the worker's question."""
+def answered(
+    transcript: tuple[JsonObject, ...], answer: str, told: Sequence[str] = ()
+) -> tuple[JsonObject, ...]:
+    """The conversation with the person's answer as the result of the worker's question, and what
+    else the worker is told by now."""
     content = transcript[-1].get("content") or []
     results = [
         {"type": "tool_result", "tool_use_id": block["id"], "content": answer}
         for block in content
         if isinstance(block, dict) and block.get("type") == "tool_use"
     ]
-    return (*transcript, {"role": "user", "content": results})
+    more = [{"type": "text", "text": sentence} for sentence in told]
+    return (*transcript, {"role": "user", "content": results + more})
 
 
 def _messages(context: Context) -> tuple[JsonObject, ...]:
     if context.transcript and context.answer is not None:
-        return answered(context.transcript, context.answer)
+        return answered(context.transcript, context.answer, _told(context))
     return ({"role": "user", "content": _question(context)},)
 
 
@@ -139,10 +144,15 @@ def _question(context: Context) -> str:
     if subtask.expected_output.description:
         parts.append(f"Expected output: {subtask.expected_output.description}")
     parts += [_result(r.number, r.title, r.text, context) for r in context.results]
-    parts += [f"Note from a person: {note}" for note in context.notes]
+    return "\n\n".join([*parts, *_told(context)])
+
+
+def _told(context: Context) -> list[str]:
+    """What people said meanwhile, and what was wrong with the attempt before."""
+    told = [f"Note from a person: {note}" for note in context.notes]
     if context.failure:
-        parts.append(f"The last attempt at this failed: {context.failure} Do better this time.")
-    return "\n\n".join(parts)
+        told.append(f"The last attempt at this failed: {context.failure} Do better this time.")
+    return told
 
 
 def _result(number: int, title: str, result: str | None, context: Context) -> str:

@@ -76,6 +76,8 @@ class Changes:
     new_subtasks: list[dict[str, Any]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     team: TeamLimit | None = None
+    # What follows from them has not been decided yet.
+    is_partial: bool = False
 
 
 # Statements of the busiest path are built once: building them costs more than running them.
@@ -149,6 +151,8 @@ def advance(connection: Connection, basis: Basis, changes: Changes) -> tuple[int
         if rows:
             connection.execute(_INSERT[table], rows)
     add_events(connection, changes.events)
+    if changes.is_partial:
+        touch(connection, basis.run_id)
     return versions.version, versions.advanced_version
 
 
@@ -227,7 +231,9 @@ class ChangedPlan:
     dropped: list[int]
 
 
-def changed_plan(run_id: str, number: int, before: Plan, reviewed: Reviewed) -> ChangedPlan:
+def changed_plan(
+    run_id: str, number: int, before: Plan, reviewed: Reviewed, expected_usd: Decimal | None
+) -> ChangedPlan:
     """What becomes of the rows when `before` gives way to what was reviewed."""
     revision_row = PlanRevision(
         run_id=run_id,
@@ -235,6 +241,7 @@ def changed_plan(run_id: str, number: int, before: Plan, reviewed: Reviewed) -> 
         source=RevisionSource.REVIEW,
         repairs=[*reviewed.made, *reviewed.left_out],
         plan=reviewed.plan.to_json(),
+        expected_usd=expected_usd,
     )
     old = {item.number for item in before.subtasks}
     new = {item.number for item in reviewed.plan.subtasks}

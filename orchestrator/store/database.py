@@ -28,6 +28,14 @@ Work = Callable[[Connection], T]
 
 _BUSY_SECONDS = 10.0
 _POSTGRES_WRITERS = 8
+# Checkpoints, which wait for the disk, after 16 MB instead of 4: busy pages are written once.
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "foreign_keys=ON",
+    "cache_size=-8000",
+    "wal_autocheckpoint=4000",
+)
 
 
 # What a write returned, or what it raised.
@@ -190,7 +198,7 @@ def _prepare_sqlite(connection: Any, record: object) -> None:  # noqa: ARG001 - 
     if isinstance(connection, sqlite3.Connection):
         connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-8000", "wal_autocheckpoint=4000"):
+    for pragma in _PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

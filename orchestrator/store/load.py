@@ -8,7 +8,7 @@ from decimal import Decimal
 from statistics import median
 from typing import Any
 
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from orchestrator import attempts, budget
@@ -54,14 +54,17 @@ _HISTORY = 50
 class Live:
     """A run in memory: a cache of its rows as of `run.version`.
 
-    `shared` is what all its workers are told, kept here by whoever first needs it.
+    `notes` are people's words to single subtasks. `shared` is what all its workers are told, kept
+    here by whoever first needs it. `outputs` are those that are known already, by attempt.
     """
 
     run: Run
     plan: Plan | None
     roles: Roles
     state: RunState
+    notes: Mapping[int, str] = field(default_factory=dict)
     shared: str = ""
+    outputs: dict[str, str | None] = field(default_factory=dict)
     items: dict[int, Subtask] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -96,17 +99,19 @@ async def live(session: AsyncSession, run_id: str, deployment: Deployment) -> Li
         pattern=plan.pattern if plan else Pattern.GRAPH,
         reviewed=run.reviewed,
         replans=run.replans,
+        allowance=deployment.settings.synthesis_chars,
+        condensed=tuple(run.condensed),
         budget=Budget(run.limit_tokens, run.limit_usd),
         spent=Cost(run.tokens, run.cost_usd),
         reserved=await _reserved(session, run_id),
         own_costs=_own_costs(run, plan, deployment),
         work=await _works(session, run, plan, roles, deployment) if plan and subtasks else {},
-        subtasks={row.number: _progress(row) for row in subtasks},
+        subtasks=await _progresses(session, subtasks),
         requests=await _open_requests(session, run_id),
     )
     current = [run.attempt_id, *(row.attempt_id for row in subtasks)]
     state.finished += await _finished(session, [id_ for id_ in current if id_])
-    return Live(run, plan, roles, state)
+    return Live(run, plan, roles, state, {row.number: row.note for row in subtasks if row.note})
 
 
 async def _works(
@@ -180,8 +185,16 @@ def _own(run: Run) -> Progress:
     )
 
 
-def _progress(row: SubtaskRow) -> Progress:
+async def _progresses(session: AsyncSession, rows: Iterable[SubtaskRow]) -> dict[int, Progress]:
+    ids = [row.output_attempt_id for row in rows if row.output_attempt_id]
+    query = select(col(Attempt.id), func.length(Attempt.output)).where(col(Attempt.id).in_(ids))
+    sizes = dict((await session.exec(query)).all()) if ids else {}
+    return {row.number: _progress(row, sizes.get(row.output_attempt_id or "", 0)) for row in rows}
+
+
+def _progress(row: SubtaskRow, size: int | None) -> Progress:
     return Progress(
+        size=size or 0,
         status=row.status,
         tries=row.tries,
         failed=tuple(Outcome(outcome) for outcome in row.failed),
@@ -220,6 +233,7 @@ def finished(row: Mapping[str, Any]) -> Finished:
         said or "",
         row.get("data"),
         reserved=Cost(row["reserved_tokens"], row["reserved_usd"]),
+        size=len(row.get("output") or ""),
         spent=Cost(sum(row[column] or 0 for column in TOKENS), row.get("cost_usd") or Decimal(0)),
     )
 

@@ -274,6 +274,7 @@ class Run(_Table, table=True):
     failed: list[str] = Field(default_factory=list, sa_type=JSON)
     interruptions: int = 0
     attempt_id: str | None = None
+    condensed: list[str] = Field(default_factory=list, sa_type=JSON)
     answer_attempt_id: str | None = None
     answer_revision: int = 0
     gaps: int = 0

@@ -219,6 +219,11 @@ def named(callback_id):
     return lambda view: view.get("callback_id") == callback_id
 
 
+def is_note(message):
+    """Whether it is the passing message that planning has begun."""
+    return message.text.startswith("On it: ")
+
+
 def is_answer(message):
     """Whether it is the answer of a run."""
     return any(block["type"] == "markdown" for block in message.blocks)
@@ -246,6 +251,14 @@ async def done(person, mention, plan):
     """The messages of the thread once the run is over and shown so."""
     await answered(person, mention)
     await person.wait_for(person.thread(mention), same(plan, says("Done")), PATIENCE_S)
+    return await without_notes(person, mention)
+
+
+async def without_notes(person, mention):
+    """The messages of the thread once those that pass are gone."""
+    for message in await person.messages(person.thread(mention)):
+        if is_note(message):
+            await person.wait_gone(message, PATIENCE_S)
     return await person.messages(person.thread(mention))
 
 

@@ -116,12 +116,15 @@ async def test_a_workspace_that_refuses_plan_blocks_gets_the_status_without_them
     assert all(b["type"] != "plan" for m in await done(ada, mention, plan) for b in m.blocks)
 
 
-async def test_a_message_whose_blocks_are_refused_is_posted_as_words(bot, ada, trouble):
+async def test_a_message_whose_blocks_are_refused_is_posted_as_words(start_bot, ada, trouble):
     trouble("chat.postMessage", "msg_blocks_too_long")
-    mention = await ada.mention("general", TASK)
-    note = await ada.wait_for(mention, says("planning", "refused to show"), PATIENCE_S)
-    assert f"<@{ada.id}>" in note.text
-    await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
+    model = HeldModel(Purpose.PLAN)
+    async with start_bot(model):
+        mention = await ada.mention("general", TASK)
+        note = await ada.wait_for(mention, says("planning", "refused to show"), PATIENCE_S)
+        assert f"<@{ada.id}>" in note.text
+        model.let_go()
+        await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
 
 
 async def test_a_dropped_connection_in_the_middle_of_a_run_is_made_anew(bot, ada, workspace):

@@ -58,6 +58,7 @@ def upgrade() -> None:
         sa.Column("failed", sa.JSON(), nullable=False),
         sa.Column("interruptions", sa.Integer(), nullable=False),
         sa.Column("attempt_id", sa.Text(), nullable=True),
+        sa.Column("condensed", sa.JSON(), nullable=False),
         sa.Column("answer_attempt_id", sa.Text(), nullable=True),
         sa.Column("answer_revision", sa.Integer(), nullable=False),
         sa.Column("gaps", sa.Integer(), nullable=False),
