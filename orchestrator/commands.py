@@ -578,9 +578,7 @@ class _Act:
         every = [s for s in SubtaskStatus if s is not SubtaskStatus.CANCELLED]
         self._start_over(dependents, every, SubtaskStatus.WAITING)
         table = changes.request
-        is_of_answer = sa.and_(
-            table.c.kind == RequestKind.DEAD_LETTER, table.c.subtask.is_(None)
-        )
+        is_of_answer = sa.and_(table.c.kind == RequestKind.DEAD_LETTER, table.c.subtask.is_(None))
         changes.close_requests(
             self.connection, self.run_id, table.c.subtask.in_(dependents) | is_of_answer
         )
@@ -606,7 +604,7 @@ class _Act:
             left = (plan.subtask(number).stage or 1) - 1
         else:
             left = len(self._numbers((SubtaskStatus.SUCCEEDED,)))
-        return min(self.run.reviewed, left)
+        return min(int(self.run.reviewed), left)
 
     def _restarted(self) -> dict[str, Any]:
         """The time a run gets that was over already."""

@@ -225,7 +225,8 @@ class Engine:
             return _went_wrong(call, ModelError(str(error)))
         except _PASSING:
             raise
-        except BaseException:  # noqa: BLE001 - what a worker is made of may raise anything
+        except BaseException:
+            # What a worker is made of may raise anything.
             log.exception("attempt_broke", run=row["run_id"], attempt=row["id"])
             return _went_wrong(call, ModelError(f"Something broke here (log id {row['id'][-8:]})."))
 
