@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import aiohttp
 import structlog
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
@@ -27,12 +28,17 @@ log = structlog.get_logger(__name__)
 _CALL_SECONDS = 15
 
 
-def client_of(token: str, settings: BotSettings) -> AsyncWebClient:
-    """A client for the Web API, here or elsewhere."""
+@asynccontextmanager
+async def open_client(token: str, settings: BotSettings) -> AsyncIterator[AsyncWebClient]:
+    """A client for the Web API, here or elsewhere, that keeps its connections."""
     url = settings.slack_api_url.rstrip("/") + "/"
-    client = AsyncWebClient(token=token, base_url=url, timeout=_CALL_SECONDS)
-    client.retry_handlers = [AsyncConnectionErrorRetryHandler(max_retry_count=2)]
-    return client
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(_CALL_SECONDS)) as session:
+        client = AsyncWebClient(token=token, base_url=url, session=session)
+        # Only what was never sent is sent again here: who posts knows how to find what was posted.
+        client.retry_handlers = [
+            AsyncConnectionErrorRetryHandler(2, error_types=[aiohttp.ClientConnectorError])
+        ]
+        yield client
 
 
 @asynccontextmanager
@@ -74,16 +80,16 @@ def app_of(bot: Bot, client: AsyncWebClient, signing_secret: str | None = None) 
 async def connected(settings: BotSettings, model: Model | None = None) -> AsyncIterator[Bot]:
     """The bot at work in the workspace of its tokens, listening over Socket Mode."""
     bot_token, app_token = settings.check_socket_mode()
-    client = client_of(bot_token, settings)
-    await check_token(client, settings)
-    async with open_bot(settings, client, model) as bot:
-        handler = AsyncSocketModeHandler(app_of(bot, client), app_token)
-        try:
-            await handler.connect_async()
-            log.info("connected", url=settings.slack_api_url)
-            yield bot
-        finally:
-            await handler.close_async()
+    async with open_client(bot_token, settings) as client:
+        await check_token(client, settings)
+        async with open_bot(settings, client, model) as bot:
+            handler = AsyncSocketModeHandler(app_of(bot, client), app_token)
+            try:
+                await handler.connect_async()
+                log.info("connected", url=settings.slack_api_url)
+                yield bot
+            finally:
+                await handler.close_async()
 
 
 async def run_socket_mode(settings: BotSettings, model: Model | None = None) -> None:

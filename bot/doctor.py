@@ -9,9 +9,8 @@ from pathlib import Path
 
 import yaml
 from slack_sdk.errors import SlackApiError, SlackClientError
-from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.app import check_token, client_of
+from bot.app import check_token, open_client
 from bot.settings import BotSettings
 from orchestrator.errors import ConfigurationError
 from orchestrator.orchestrator import model_of
@@ -73,17 +72,17 @@ async def _slack(settings: BotSettings, manifest: Path | None) -> str:
     else:
         token, app_token = settings.check_socket_mode()
         await _app_token(app_token, settings)
-    client = client_of(token, settings)
-    await check_token(client, settings)
-    answer = await client.auth_test()
+    async with open_client(token, settings) as client:
+        await check_token(client, settings)
+        answer = await client.auth_test()
     _scopes(answer.headers.get("x-oauth-scopes", ""), manifest)
     return f"Slack knows us as {answer['user']} in {answer['team']}."
 
 
 async def _app_token(app_token: str, settings: BotSettings) -> None:
-    client: AsyncWebClient = client_of(app_token, settings)
     try:
-        await client.apps_connections_open(app_token=app_token)
+        async with open_client(app_token, settings) as client:
+            await client.apps_connections_open(app_token=app_token)
     except SlackApiError as error:
         raise ConfigurationError(
             f"Slack does not accept SLACK_APP_TOKEN ({error.response.get('error')}). Create one "

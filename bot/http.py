@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from uvicorn import Config, Server
 
-from bot.app import app_of, check_token, client_of, open_bot
+from bot.app import app_of, check_token, open_bot, open_client
 from bot.bot import Bot
 from bot.settings import BotSettings
 from orchestrator.model.base import Model
@@ -20,12 +20,12 @@ from orchestrator.model.base import Model
 async def run_http(settings: BotSettings, model: Model | None = None) -> None:
     """Be the bot over HTTP until the process is told to end."""
     bot_token, secret = settings.check_http()
-    client = client_of(bot_token, settings)
-    await check_token(client, settings)
-    async with open_bot(settings, client, model) as bot:
-        app = web_app(bot, app_of(bot, client, secret))
-        config = Config(app, host=settings.host, port=settings.port, log_config=None)
-        await Server(config).serve()
+    async with open_client(bot_token, settings) as client:
+        await check_token(client, settings)
+        async with open_bot(settings, client, model) as bot:
+            app = web_app(bot, app_of(bot, client, secret))
+            config = Config(app, host=settings.host, port=settings.port, log_config=None)
+            await Server(config).serve()
 
 
 def web_app(bot: Bot, app: AsyncApp) -> Starlette:

@@ -168,14 +168,22 @@ async def run_view(session: AsyncSession, run_id: str) -> RunView | None:
     run = await session.get(Run, run_id)
     if run is None:
         return None
-    revisions = await _all(session, PlanRevision, run_id, "number")
-    attempts = await _all(session, Attempt, run_id, "id")
-    rows = await _all(session, SubtaskRow, run_id, "number")
     requests = await _all(session, Request, run_id, "id")
+    attempts: Sequence[Attempt] = []
+    revisions: Sequence[PlanRevision] = []
+    rows: Sequence[SubtaskRow] = []
+    # The first reply to a mention waits for this: there is nothing more to a run without a plan.
+    if requests or run.revision:
+        attempts = await _all(session, Attempt, run_id, "id")
+    if run.revision:
+        revisions = await _all(session, PlanRevision, run_id, "number")
+        rows = await _all(session, SubtaskRow, run_id, "number")
     current = next((r for r in revisions if r.number == run.revision), None)
     plan = Plan.model_validate(current.plan) if current else None
-    learned = await learned_seconds(session, {s.role for s in plan.subtasks} if plan else ())
-    expected = expected_seconds(plan, learned) if plan else {}
+    expected: dict[int, float] = {}
+    if plan is not None:
+        learned = await learned_seconds(session, {s.role for s in plan.subtasks})
+        expected = expected_seconds(plan, learned)
     return RunView(
         id=run.id,
         name=run.name,

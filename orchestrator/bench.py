@@ -153,7 +153,7 @@ async def perform(
     database_url: str,
     estimates: Estimates = Estimates.EXACT,
 ) -> Times:
-    """Run the workload to its end, without asking anybody. Raises TimeoutError."""
+    """Run the workload to its end, without asking anybody. Raises OrchestratorError."""
     count = len(workload.plan.subtasks)
     settings = Settings.load(
         DATABASE_URL=database_url,
@@ -166,12 +166,16 @@ async def perform(
         settings, SleepingModel(workload), estimate=partial(_expected, workload, estimates)
     )
     patience = sum(workload.seconds.values()) + _PATIENCE_S + count * _PATIENCE_PER_SUBTASK_S
-    async with opened as orchestrator, asyncio.timeout(patience):
+    async with opened as orchestrator:
         ends: asyncio.Queue[Event] = asyncio.Queue()
         orchestrator.subscribe(partial(_note_end, ends))
         create = Create("Benchmark", auto_approve=True, defaults=Defaults(concurrency=concurrency))
         done = await orchestrator.do(create, _ACTOR)
-        await _completed(ends, done.run_id)
+        try:
+            async with asyncio.timeout(patience):
+                await _completed(ends, done.run_id)
+        except TimeoutError as error:
+            raise OrchestratorError(f"The benchmark took over {patience:.0f} seconds.") from error
         return await _times(orchestrator.database, done.run_id)
 
 

@@ -7,7 +7,7 @@ import getpass
 import logging
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from enum import StrEnum
 from typing import Annotated, Any, NoReturn
 
@@ -162,17 +162,14 @@ def _actor() -> Actor:
 @asynccontextmanager
 async def _opened(settings: Settings, screen: Screen) -> AsyncIterator[Orchestrator]:
     """The orchestrator at work here, or watching where another process is at work already."""
-    works = Orchestrator.open(settings)
-    try:
-        orchestrator = await works.__aenter__()
-    except AlreadyRunning:
-        screen.say("Another process is at work on this database and does the run.")
-        works = Orchestrator.open(settings, works=False)
-        orchestrator = await works.__aenter__()
-    try:
-        yield orchestrator
-    finally:
-        await works.__aexit__(None, None, None)
+    async with AsyncExitStack() as stack:
+        try:
+            opened = await stack.enter_async_context(Orchestrator.open(settings))
+        except AlreadyRunning:
+            screen.say("Another process is at work on this database and does the run.")
+            watching = Orchestrator.open(settings, works=False)
+            opened = await stack.enter_async_context(watching)
+        yield opened
 
 
 async def _create_and_follow(task: str, settings: Settings, *, yes: bool) -> int:
@@ -184,8 +181,7 @@ async def _create_and_follow(task: str, settings: Settings, *, yes: bool) -> int
         )
         return _MISUSED
     async with _opened(settings, screen) as orchestrator:
-        create = Create(task)
-        done = await orchestrator.do(create, _actor())
+        done = await orchestrator.do(Create(task), _actor())
         return await _session(orchestrator, screen, done.run_id, yes=yes)
 
 

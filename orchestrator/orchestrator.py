@@ -11,7 +11,7 @@ from functools import partial
 
 from filelock import FileLock, Timeout
 
-from orchestrator import commands
+from orchestrator import control, playbooks
 from orchestrator.budget import Price, free
 from orchestrator.commands import Actor, Command, Create, Defaults, Done
 from orchestrator.engine import Engine
@@ -55,12 +55,15 @@ class Orchestrator:
         *,
         works: bool = True,
         estimate: Estimate | None = None,
+        price: Price | None = None,
     ) -> AsyncIterator[Orchestrator]:
         """Open the database, migrating it first, and with `works` make its runs go on.
 
-        Without `model` the settings choose one. Raises ConfigurationError, and AlreadyRunning
-        when another process works on the same SQLite file.
+        Without `model` the settings choose one; a given one costs nothing unless `price` says
+        what. Raises ConfigurationError, and AlreadyRunning when another process works on the same
+        SQLite file.
         """
+        playbooks.load(settings.playbooks)
         await asyncio.to_thread(migrate, settings.database_url)
         roles = Roles.load(settings.roles_file)
         lock = _lock(settings) if works else None
@@ -70,7 +73,7 @@ class Orchestrator:
                 yield cls(database, roles, settings, None)
                 return
             chosen = model or model_of(settings)
-            price = free if model else price_of(settings)
+            price = price or (free if model else price_of(settings))
             engine = Engine(database, chosen, roles, settings, estimate, price)
             await engine.start()
             try:
@@ -88,7 +91,7 @@ class Orchestrator:
         if isinstance(command, Create) and command.defaults is None:
             command = replace(command, defaults=defaults_of(self.settings))
         work = partial(
-            commands.perform, command=command, actor=actor, gatekeeping=self._gatekeeping
+            control.perform, command=command, actor=actor, gatekeeping=self._gatekeeping
         )
         done = await self.database.write(work)
         if self.engine is not None:

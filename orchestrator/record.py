@@ -87,6 +87,7 @@ class _Record:
                 "failed": list(state.own.failed),
                 "interruptions": state.own.interruptions,
                 "attempt_id": state.own.attempt_id,
+                "reviewed": state.reviewed,
             }
         self._changes.team = TeamLimit(self._live.run.team_id, self._settings.team_usd_per_day)
         return self._changes
@@ -204,7 +205,6 @@ class _Record:
         """Make the changes the review asks for to the plan and the state as they are now."""
         state, run, plan = self._live.state, self._live.run, self._live.plan
         assert plan is not None
-        self._changes.run["reviewed"] = state.reviewed
         review = Review.model_validate(finished.data or {})
         if finished.outcome is not Outcome.SUCCEEDED or not review.changes:
             self._event(EventKind.PLAN_REVIEWED, finished, changes=0)

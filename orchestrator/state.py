@@ -220,7 +220,7 @@ class RunState:
 
     `own` is the progress of what the run does itself (planning, reviews, synthesis). `left`
     holds, for every subtask changed since the last commit, the status it had then. `reviewed`
-    counts the subtasks that were done (in a staged plan: the stages) at the last review,
+    counts the subtasks that were done (in a staged plan: the stages) when the last review began,
     `replans` the reviews that changed the plan. Results of more than `allowance` characters are
     condensed in parts before the answer is written from `condensed`, the attempts at that.
     """
@@ -296,9 +296,17 @@ class RunState:
         """Whether the orchestrator should look at results before (staged) or while others run."""
         if self.replans >= self.limits.replans or not self.subtasks:
             return False
-        if self.pattern is Pattern.DYNAMIC:
-            return self._counts[SubtaskStatus.SUCCEEDED] > self.reviewed
-        return self.pattern is Pattern.STAGED and self._next_stage - 1 > self.reviewed
+        if self.pattern is Pattern.STAGED:
+            # Until the review is over: the next stage waits for that.
+            return self.own.attempt_id is not None or self._to_see > self.reviewed
+        return self.pattern is Pattern.DYNAMIC and self._to_see > self.reviewed
+
+    @property
+    def _to_see(self) -> int:
+        """What there is for a review to see: subtasks that are done, in a staged plan stages."""
+        if self.pattern is Pattern.STAGED:
+            return self._next_stage - 1
+        return self._counts[SubtaskStatus.SUCCEEDED]
 
     @property
     def _next_stage(self) -> int:
@@ -350,6 +358,8 @@ class RunState:
         if isinstance(action, Start):
             self.reserved += self.cost_of(action)
             self.named(action.subtask, _UNNAMED)
+            if action.purpose is Purpose.REVIEW:
+                self.reviewed = self._to_see
         elif isinstance(action, Succeed):
             self._succeed(action.finished)
         elif isinstance(action, TryAgain | Bury):
@@ -370,12 +380,9 @@ class RunState:
         match action:
             case EndReview():
                 self.own = Progress()
-                is_staged = self.pattern is Pattern.STAGED
-                done = self._counts[SubtaskStatus.SUCCEEDED]
-                self.reviewed = self._next_stage - 1 if is_staged else done
             case Propose():
                 self.status = RunStatus.RUNNING if self.auto_approve else RunStatus.PROPOSED
-                self.own = Progress(tries=self.own.tries + 1)
+                self.own = Progress(tries=0 if self.auto_approve else self.own.tries + 1)
             case AskBreakdown(finished):
                 self.own = _after_failure(self.own, finished)
                 self.requests.add(OpenRequest(RequestKind.BREAKDOWN, None))
@@ -415,6 +422,7 @@ class RunState:
 
     def _failed(self, action: TryAgain | Bury) -> None:
         number, is_dead = action.finished.subtask, isinstance(action, Bury)
+        self._unsee(action.finished)
         if is_dead:
             self.requests.add(OpenRequest(RequestKind.DEAD_LETTER, number))
         if number is None:
@@ -431,9 +439,15 @@ class RunState:
         )
         self._line_up(number)
 
+    def _unsee(self, finished: Finished) -> None:
+        """A review that is to be made again has seen nothing."""
+        if finished.purpose is Purpose.REVIEW:
+            self.reviewed = _UNREVIEWED
+
     def _put_back(self, finished: Finished) -> None:
         """The attempt does not count; what it was for waits until the account is in order."""
         self.requests.add(OpenRequest(RequestKind.ACCOUNT, None))
+        self._unsee(finished)
         if finished.subtask is None:
             self.own = replace(self.own, attempt_id=None)
             return
@@ -466,6 +480,7 @@ class RunState:
 
 
 _UNNAMED = "starting"
+_UNREVIEWED = -1
 
 
 def _after_failure(progress: Progress, finished: Finished) -> Progress:

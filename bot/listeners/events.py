@@ -12,7 +12,7 @@ from sqlmodel import col, select
 
 from bot.blocks import note
 from bot.bot import Bot, Place, answering, tell
-from orchestrator import commands
+from orchestrator import control
 from orchestrator.commands import Actor, Command, Create, Guide, Replan, Retry, Stop
 from orchestrator.errors import Outdated
 from orchestrator.store.tables import Run, RunStatus
@@ -63,7 +63,7 @@ async def _understand(bot: Bot, event: Event, body: dict[str, Any], client: Asyn
 
 async def _is_first(bot: Bot, event: Event, actor: Actor) -> bool:
     """Whether this message has not been taken up before: Slack may tell of it twice."""
-    work = partial(commands.claim, team_id=actor.team_id, key=_key(event))
+    work = partial(control.claim, team_id=actor.team_id, key=_key(event))
     try:
         await bot.orchestrator.database.write(work)
     except Outdated:

@@ -8,7 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
+from sqlmodel import SQLModel
 
 from orchestrator.errors import Conflict, TeamBudgetReached
 from orchestrator.events import Event
@@ -250,6 +252,16 @@ def changed_plan(
         [new_row(SubtaskRow, run_id=run_id, number=n) for n in sorted(new - old)],
         sorted(old - new),
     )
+
+
+def insert_once(connection: Connection, record: SQLModel) -> bool:
+    """Insert `record` unless its key is there; whether it was inserted."""
+    is_postgres = connection.dialect.name == "postgresql"
+    insert: Any = postgresql.insert if is_postgres else sqlite.insert
+    statement = insert(type(record).__table__).values(row(record))  # type: ignore[attr-defined]
+    # Not every driver counts the rows of an insert.
+    once = statement.on_conflict_do_nothing().returning(sa.literal_column("1"))
+    return connection.execute(once).first() is not None
 
 
 def touch(connection: Connection, run_id: str) -> None:

@@ -19,6 +19,7 @@ from orchestrator.commands import (
     Answer,
     Approve,
     Breakdown,
+    Choose,
     Command,
     Edit,
     Reject,
@@ -251,6 +252,14 @@ class Session:
         numbered = dict(zip(map(str, range(1, 10)), request.options, strict=False))
         await self._do(Answer(request.id, numbered.get(typed, typed)))
 
+    async def _pick(self, _: View, request: Request) -> None:
+        options = {str(n): option for n, option in enumerate(request.options, start=1)}
+        picked = await self.screen.choose(**options, s="Stop")
+        if picked == "s":
+            await self._do(Stop(self.run.id))
+        else:
+            await self._do(Choose(request.id, int(picked) - 1))
+
     async def _bury_or_retry(self, view: View, request: Request) -> None:
         number = request.subtask
         choices = {"r": "Retry", "e": "Edit and retry", "k": "Skip", "s": "Stop"}
@@ -275,6 +284,9 @@ _ANSWERS: dict[RequestKind, Callable[[Session, View, Request], Coroutine[Any, An
     RequestKind.BREAKDOWN: Session._break_down,
     RequestKind.QUESTION: Session._reply,
     RequestKind.DEAD_LETTER: Session._bury_or_retry,
+    RequestKind.BUDGET: Session._pick,
+    RequestKind.ACCOUNT: Session._pick,
+    RequestKind.PLAN_CHANGE: Session._pick,
 }
 
 

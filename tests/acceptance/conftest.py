@@ -115,7 +115,6 @@ def environment(workspace, folder):
     """What a process needs to be the bot of this workspace, with its rows in `folder`."""
     return {
         "PATH": os.environ["PATH"],
-        "PYTHONDONTWRITEBYTECODE": "1",
         "SLACK_API_URL": workspace.api_url,
         "SLACK_BOT_TOKEN": workspace.bot_token,
         "SLACK_APP_TOKEN": workspace.app_token,

@@ -100,7 +100,9 @@ async def test_a_channel_that_was_archived_for_a_while_gets_its_answer_afterward
         await ada.wait_for(plan, same(plan, says("3 of 3 done")), PATIENCE_S)
         set_archived(archived=True)
         model.let_go()
-        await workspace.wait_for_call("chat.update", lambda c: c.error == "is_archived", PATIENCE_S)
+        await workspace.wait_for_call(
+            "chat.postMessage", lambda c: c.error == "is_archived", PATIENCE_S
+        )
         set_archived(archived=False)
         assert texts(await done(ada, mention, plan)) == ENDED
 

@@ -6,9 +6,10 @@ from functools import partial
 import pytest
 from sqlmodel import select
 
-from orchestrator import commands
-from orchestrator.commands import Actor, Create, Gatekeeping
+from orchestrator import control
+from orchestrator.commands import Actor, Create
 from orchestrator.errors import Conflict
+from orchestrator.gate import Gatekeeping
 from orchestrator.model.base import Purpose
 from orchestrator.state import Progress
 from orchestrator.store import changes
@@ -28,7 +29,7 @@ from orchestrator.store.tables import (
 async def run(database):
     """A run with one subtask, and an attempt at it that is queued."""
     create = partial(
-        commands.perform,
+        control.perform,
         command=Create("Paint."),
         actor=Actor("T1", "U1"),
         gatekeeping=Gatekeeping((), (), 20),
@@ -70,7 +71,7 @@ async def test_a_decision_is_committed_and_the_run_is_decided_upon(database, run
 async def test_a_decision_is_void_once_a_person_has_acted(database, run):
     actor = Actor("T1", "U1")
     stop = partial(
-        commands.perform,
+        control.perform,
         command=commands.Stop(run.id),
         actor=actor,
         gatekeeping=Gatekeeping((), (), 20),
@@ -159,7 +160,7 @@ async def test_what_other_workers_were_at_is_ended_and_their_runs_are_behind(dat
 
 async def test_names_of_runs_are_short_and_unlike_within_a_team(database):
     create = partial(
-        commands.perform,
+        control.perform,
         command=Create("Paint."),
         actor=Actor("T1", "U1"),
         gatekeeping=Gatekeeping((), (), 20),

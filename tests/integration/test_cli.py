@@ -340,6 +340,17 @@ def test_a_person_writes_the_plan_where_planning_failed(sits_down, tmp_path):
     assert person.leaves() == 0
 
 
+def test_a_person_picks_an_option_when_the_budget_is_used_up(sits_down):
+    person = sits_down("run", "#subtasks(2) Compare tea", ORCHESTRATOR_RUN_TOKENS="1")
+    person.reads("Needs budget")
+    person.reads("[1] Allow as much again")
+    person.types("1")
+    person.reads("The budget is raised")
+    person.reads("Needs budget")
+    person.types("s")
+    assert person.leaves() == 1
+
+
 def test_ctrl_c_leaves_the_run_to_be_gone_on_with(sits_down):
     person = sits_down("run", "#subtasks(2) #slow(1,20s) Compare tea")
     person.reads("[a] Approve")

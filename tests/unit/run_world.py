@@ -172,7 +172,11 @@ class World:
         assert len(running) <= self.concurrency
         for number in numbers:
             assert all(self.subtasks[need].status in DONE for need in self.work[number].after)
-        assert self.budget.allows(self.spent + sum(self.reserved.values(), NOTHING))
+        needed = self.spent + sum(self.reserved.values(), NOTHING)
+        assert self.budget.allows(needed)
+        if any(action.purpose is not Purpose.SYNTHESIS for action in started):
+            held_back = self.own_costs.get(Purpose.SYNTHESIS, NOTHING)
+            assert self.budget.allows(needed + held_back), "nothing is left for the answer"
         left = [n for n, p in self.subtasks.items() if self._could_start(n, p)]
         if self.status is RunStatus.RUNNING and len(running) < self.concurrency and left:
             assert self._has_reason_to_wait(left), "there was room and something to do"

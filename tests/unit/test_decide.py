@@ -82,7 +82,7 @@ class Fate:
     def go_on(self):
         world = self.world
         choices = [self.finish] * 4 * bool(world.running) + [self.answer] * bool(world.requests)
-        if self.crashes < 4:
+        if self.crashes < 8:
             choices.append(self.crash)
         self.draw(st.sampled_from(choices))()
         # Several things may happen before anybody looks.
@@ -105,8 +105,10 @@ class Fate:
         return [Outcome.SUCCEEDED] * 3 + list(FAILURES) + [Outcome.PAUSED] * asks
 
     def crash(self):
-        self.crashes += 1
-        self.world.crash()
+        for _ in range(self.draw(st.integers(1, 4))):
+            self.crashes += 1
+            self.world.crash()
+            self.world.advance()
 
     def answer(self):
         world = self.world
