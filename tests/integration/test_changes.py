@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import select
 
 from orchestrator import control
-from orchestrator.commands import Actor, Create
+from orchestrator.commands import Actor, Create, Stop
 from orchestrator.errors import Conflict
 from orchestrator.gate import Gatekeeping
 from orchestrator.model.base import Purpose
@@ -72,7 +72,7 @@ async def test_a_decision_is_void_once_a_person_has_acted(database, run):
     actor = Actor("T1", "U1")
     stop = partial(
         control.perform,
-        command=commands.Stop(run.id),
+        command=Stop(run.id),
         actor=actor,
         gatekeeping=Gatekeeping((), (), 20),
     )
