@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import aiohttp
 import structlog
@@ -20,6 +21,7 @@ from bot.ending import told_to_end
 from bot.publisher import Publisher
 from bot.settings import BotSettings
 from orchestrator.errors import ConfigurationError
+from orchestrator.events import Event, EventKind
 from orchestrator.model.base import Model
 from orchestrator.orchestrator import Orchestrator
 
@@ -53,7 +55,7 @@ async def open_bot(
     async with Orchestrator.open(settings, model) as orchestrator:
         database = orchestrator.database
         publisher = Publisher(database, clients, settings.updates_per_minute)
-        unsubscribe = orchestrator.subscribe(lambda _: publisher.wake())
+        unsubscribe = orchestrator.subscribe(partial(_show, publisher))
         publisher.start()
         scheduler = clock.start(orchestrator, settings.approval_days, publisher.wake)
         try:
@@ -62,6 +64,12 @@ async def open_bot(
             scheduler.shutdown(wait=False)
             unsubscribe()
             await publisher.stop()
+
+
+def _show(publisher: Publisher, event: Event) -> None:
+    if event.kind is EventKind.RUN_CREATED:
+        publisher.announce(event.run_id)
+    publisher.wake()
 
 
 def app_of(bot: Bot, client: AsyncWebClient, signing_secret: str | None = None) -> AsyncApp:

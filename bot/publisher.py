@@ -26,9 +26,9 @@ from bot import messages
 from bot.blocks.payload import Payload
 from bot.messages import Attachment, Wanted
 from bot.pace import Pace
-from bot.view import RunView, run_view
+from bot.view import RunView, bare_view, run_view
 from orchestrator.store.database import Database
-from orchestrator.store.tables import Message, MessageStatus, Run, row
+from orchestrator.store.tables import Message, MessageStatus, Run, new_row
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +61,7 @@ class _Step:
 
     row: Message | None
     wanted: Wanted | Attachment | None
+    is_fresh: bool = False  # the row was made just now, so nothing can have been posted for it
 
     @property
     def is_change(self) -> bool:
@@ -121,6 +122,11 @@ class Publisher:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
 
+    def announce(self, run_id: str) -> None:
+        """Post the first message of a new run at once, ahead of everything: somebody waits."""
+        if run_id not in self._showing:
+            self._showing[run_id] = asyncio.create_task(self._show(run_id, is_new=True))
+
     def wake(self) -> None:
         """Something was committed: look for threads that are behind now, not at the next sweep."""
         self._woken.set()
@@ -150,9 +156,9 @@ class Publisher:
             elif self._retry_at.get(run_id, 0) <= time.monotonic():
                 self._showing[run_id] = asyncio.create_task(self._show(run_id))
 
-    async def _show(self, run_id: str) -> None:
+    async def _show(self, run_id: str, *, is_new: bool = False) -> None:
         try:
-            version = await self._show_all(run_id)
+            version = await (self._begin(run_id) if is_new else self._show_all(run_id))
             if version is not None:
                 await self._database.write(partial(_mark_shown, run_id=run_id, version=version))
                 self._failures.pop(run_id, None)
@@ -172,6 +178,17 @@ class Publisher:
         delay = _asked_to_wait(error) or min(most, 0.5 * 2 ** min(failures, 20))
         self._retry_at[run_id] = time.monotonic() + delay
         log.warning("thread_not_shown", run=run_id, again_in_s=delay, error=_short(error))
+
+    async def _begin(self, run_id: str) -> None:
+        """Post the first message of a run, without looking at what is already there."""
+        begun = await self._database.write(partial(_intend_first, run_id=run_id))
+        if begun is None:
+            return
+        view, step = begun
+        pace = self._pace(view, step)
+        if not pace.take():
+            await pace.turn(urgent=True)
+        await self._take(view, step)
 
     async def _show_all(self, run_id: str) -> int | None:
         """Take steps until the thread shows what it should.
@@ -241,20 +258,20 @@ class Publisher:
             elif step.row is not None and step.row.status is MessageStatus.SHOWN:
                 await self._edit(client, view, step.row, step.wanted)
             else:
-                await self._post(client, view, step.row, step.wanted)
+                await self._post(client, view, step, step.wanted)
         except SlackApiError as error:
             await self._refused(view, step, error)
 
     # --- the calls --------------------------------------------------------------------------
 
     async def _post(
-        self, client: AsyncWebClient, view: RunView, known: Message | None, wanted: Wanted
+        self, client: AsyncWebClient, view: RunView, step: _Step, wanted: Wanted
     ) -> None:
         """Post what is intended in a row, unless an earlier process did and died."""
         assert view.channel is not None
-        intent = known or await self._intend(view, wanted.key)
+        intent = step.row or await self._database.write(partial(_intend, view=view, key=wanted.key))
         payload = self._payload(view, intent, wanted)
-        ts = await _find(client, intent) if known else None
+        ts = await _find(client, intent) if step.row and not step.is_fresh else None
         if ts is None:
             posted = await client.chat_postMessage(
                 channel=view.channel,
@@ -299,7 +316,7 @@ class Publisher:
         known: Message | None,
         wanted: Attachment,
     ) -> None:
-        intent = known or await self._intend(view, wanted.key)
+        intent = known or await self._database.write(partial(_intend, view=view, key=wanted.key))
         if known is None or not await _has_file(client, view, wanted.name):
             await client.files_upload_v2(
                 channel=view.channel,
@@ -316,12 +333,6 @@ class Publisher:
         if wanted.plainer is not None and view.team_id in self._plain_teams:
             return wanted.plainer
         return wanted.payload
-
-    async def _intend(self, view: RunView, key: str) -> Message:
-        assert view.channel is not None
-        intent = Message(run_id=view.id, key=key, channel=view.channel, thread=view.thread)
-        await self._database.write(partial(_insert, values=row(intent)))
-        return intent
 
     async def _note(self, known: Message, **values: Any) -> None:
         await self._database.write(partial(_save, id_=known.id, values=values))
@@ -444,8 +455,23 @@ async def _posted_since(client: AsyncWebClient, intent: Message) -> Any:
 # --- changes -------------------------------------------------------------------------------
 
 
-def _insert(connection: Connection, values: dict[str, Any]) -> None:
+def _intend(connection: Connection, view: RunView, key: str) -> Message:
+    """The row of a message that is about to be posted."""
+    values = new_row(Message, run_id=view.id, key=key, channel=view.channel, thread=view.thread)
     connection.execute(sa.insert(message), [values])
+    return Message(**values)
+
+
+def _intend_first(connection: Connection, run_id: str) -> tuple[RunView, _Step] | None:
+    """The first message of a run that is new, intended; None for any other."""
+    found = connection.execute(
+        sa.select(run).where(run.c.id == run_id, run.c.channel.is_not(None), run.c.revision == 0)
+    ).first()
+    if found is None:
+        return None
+    view = bare_view(found)
+    wanted = messages.wanted(view)[0]
+    return view, _Step(_intend(connection, view, wanted.key), wanted, is_fresh=True)
 
 
 def _save(connection: Connection, id_: str, values: dict[str, Any]) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, Row
 from sqlalchemy.orm import defer
 from sqlmodel import SQLModel, col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -184,6 +184,25 @@ async def run_view(session: AsyncSession, run_id: str) -> RunView | None:
     if plan is not None:
         learned = await learned_seconds(session, {s.role for s in plan.subtasks})
         expected = expected_seconds(plan, learned)
+    return replace(
+        bare_view(run),
+        goal=plan.goal if plan else "",
+        pattern=plan.pattern if plan else Pattern.GRAPH,
+        subtasks=_subtasks(plan, rows, attempts, expected) if plan else (),
+        revisions=tuple(
+            RevisionView(r.number, r.source, r.author, r.feedback, tuple(r.repairs))
+            for r in revisions
+        ),
+        requests=_requests(requests, attempts),
+        answer=_answer(run, attempts),
+        models=tuple(sorted({a.model for a in attempts if a.model and not a.error})),
+        expected_usd=current.expected_usd if current else None,
+        expected_s=_makespan(plan, expected, run.concurrency) if plan else 0.0,
+    )
+
+
+def bare_view(run: Run | Row[Any]) -> RunView:
+    """What the run's own row says: all there is before it has a plan."""
     return RunView(
         id=run.id,
         name=run.name,
@@ -196,22 +215,10 @@ async def run_view(session: AsyncSession, run_id: str) -> RunView | None:
         thread=run.thread,
         status=run.status,
         revision=run.revision,
-        goal=plan.goal if plan else "",
-        pattern=plan.pattern if plan else Pattern.GRAPH,
-        subtasks=_subtasks(plan, rows, attempts, expected) if plan else (),
-        revisions=tuple(
-            RevisionView(r.number, r.source, r.author, r.feedback, tuple(r.repairs))
-            for r in revisions
-        ),
-        requests=_requests(requests, attempts),
-        answer=_answer(run, attempts),
         gaps=run.gaps,
         tokens=run.tokens,
         cost_usd=run.cost_usd,
         cost_known=run.cost_known,
-        models=tuple(sorted({a.model for a in attempts if a.model and not a.error})),
-        expected_usd=current.expected_usd if current else None,
-        expected_s=_makespan(plan, expected, run.concurrency) if plan else 0.0,
         created_at=run.created_at,
         started_at=run.started_at,
         finished_at=run.finished_at,

@@ -18,6 +18,10 @@ Price = Callable[[str, int, int], Decimal | None]
 # number, so that a reservation is rather too large.
 _CHARS_PER_TOKEN = 3
 _PROMPT_TOKENS = 1_000
+# With the roles, playbooks and schemas of planning, which are the longest.
+_PROMPT_TOKENS_AT_MOST = 3_000
+# What a worker writes at the most, by the usual limit of its tokens.
+_OUTPUT_CHARS = 4 * 8_192
 
 # Tokens a worker writes for a subtask of each size, for estimates shown to people.
 _USUAL_OUTPUT: dict[Size, int] = {"S": 400, "M": 1_000, "L": 2_500}
@@ -67,7 +71,7 @@ def free(model: str, tokens_in: int, tokens_out: int) -> Decimal | None:  # noqa
 
 def worst_case(parameters: Parameters, chars: int, price: Price) -> Cost:
     """What a call with a prompt of `chars` characters costs at the most."""
-    tokens_in = chars // _CHARS_PER_TOKEN + _PROMPT_TOKENS
+    tokens_in = chars // _CHARS_PER_TOKEN + _PROMPT_TOKENS_AT_MOST
     return _cost(parameters.model, tokens_in, parameters.max_tokens, price)
 
 
@@ -88,10 +92,10 @@ def _cost(model: str, tokens_in: int, tokens_out: int, price: Price) -> Cost:
     return Cost(tokens_in + tokens_out, usd or Decimal(0), usd is not None)
 
 
-def prompt_chars(task: str, settings: Settings, purpose: Purpose, results: int) -> int:
-    """Characters of a prompt at the most: the task, and the results it is given."""
-    shared = min(len(task), settings.max_task_chars)
+def prompt_chars(task: str, thread: str, settings: Settings, purpose: Purpose, results: int) -> int:
+    """Characters of a prompt at the most: the task, its thread, and the results it is given."""
+    shared = sum(min(len(told), settings.max_task_chars) for told in (task, thread))
     of_results = results * settings.result_chars
     if purpose is Purpose.SYNTHESIS:
-        of_results = min(of_results, settings.synthesis_chars)
+        of_results = min(results * _OUTPUT_CHARS, settings.synthesis_chars)
     return shared + of_results

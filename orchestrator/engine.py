@@ -17,6 +17,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DataError, DBAPIError, StatementError
 from sqlmodel import col, select
 from tenacity import AsyncRetrying, stop_after_delay, wait_exponential
 
@@ -200,8 +201,7 @@ class Engine:
         )
         if row is None:
             return
-        result = await self._perform(row)
-        version = await self._save(row, result)
+        result, version = await self._save(row, await self._perform(row))
         if version is not None:
             self._note_finished(row, result, version)
             self._queue.advance(row["run_id"])
@@ -235,18 +235,24 @@ class Engine:
         assert live is not None
         return await contexts.build(self._database, live, row, self._settings)
 
-    async def _save(self, row: dict[str, Any], result: dict[str, Any]) -> int | None:
-        """Commit the result, holding on to it while the database is away."""
+    async def _save(
+        self, row: dict[str, Any], result: dict[str, Any]
+    ) -> tuple[dict[str, Any], int | None]:
+        """Commit the result, holding on to it while the database is away; what was committed,
+        and the run's new version."""
         work = partial(changes.finish, attempt_id=row["id"], worker=self.worker, result=result)
         try:
-            return await self._database.write(work)
-        except Exception:
+            return result, await self._database.write(work)
+        except Exception as error:
+            if _is_about_content(error) and result["outcome"] is not Outcome.INVALID:
+                log.exception("result_not_storable", run=row["run_id"], attempt=row["id"])
+                return await self._save(row, _without_content(result))
             log.exception("result_not_stored_yet", run=row["run_id"], attempt=row["id"])
         async for attempt in AsyncRetrying(
             stop=stop_after_delay(_WRITE_PATIENCE_S), wait=wait_exponential(0.1, 5), reraise=True
         ):
             with attempt:
-                return await self._database.write(work)
+                return result, await self._database.write(work)
         raise AssertionError("tenacity returns or raises")
 
     def _note_finished(self, row: dict[str, Any], result: dict[str, Any], version: int) -> None:
@@ -366,6 +372,12 @@ def _nothing(connection: Connection) -> None:
     """Change nothing."""
 
 
+def _is_about_content(error: Exception) -> bool:
+    """Whether a write failed for what was to be written: no later try helps."""
+    is_ours = isinstance(error, StatementError) and not isinstance(error, DBAPIError)
+    return is_ours or isinstance(error, DataError | TypeError | ValueError)
+
+
 def _from_playbook(context: Context) -> dict[str, Any] | None:
     """The plan of the playbook that the task names, which no model is asked for.
 
@@ -440,6 +452,14 @@ def _went_wrong(call: Call | None, error: ModelError) -> dict[str, Any]:
         "cost_usd": error.cost_usd,
         **_tokens(error.usage),
     }
+
+
+def _without_content(result: dict[str, Any]) -> dict[str, Any]:
+    """The same attempt with a result that no database takes: what it used counts all the same."""
+    used = {column: result.get(column) for column in ("model", "cost_usd")}
+    tokens = {column: result.get(column, 0) for column in load.TOKENS}
+    error = "The result holds what cannot be stored."
+    return {"outcome": Outcome.INVALID, "error": error, **used, **tokens}
 
 
 def _prompt(call: Call) -> dict[str, Any]:

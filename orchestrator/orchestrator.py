@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 
@@ -16,7 +16,7 @@ from orchestrator.budget import Price, free
 from orchestrator.commands import Actor, Command, Create, Defaults, Done
 from orchestrator.engine import Engine
 from orchestrator.errors import AlreadyRunning, ConfigurationError, NotFound
-from orchestrator.events import Listener
+from orchestrator.events import Event, Listener
 from orchestrator.gate import Gatekeeping
 from orchestrator.model.base import Model
 from orchestrator.model.prices import PriceList
@@ -26,7 +26,26 @@ from orchestrator.settings import Settings
 from orchestrator.store.database import Database, parse, sqlite_path
 from orchestrator.store.load import Estimate, expected_usd
 from orchestrator.store.migrate import migrate
-from orchestrator.store.tables import Request
+from orchestrator.store.tables import Attempt, Request, Run, RunStatus
+
+# How soon the end of a run is seen that another process brought about.
+_LOOK_AGAIN_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run that is over: how, and its answer in Markdown, which is empty where there is none.
+
+    `gaps` counts the subtasks the answer has to do without; `cost_usd` is None where the price of
+    a model is unknown.
+    """
+
+    name: str
+    status: RunStatus
+    answer: str
+    gaps: int
+    tokens: int
+    cost_usd: Decimal | None
 
 
 class Orchestrator:
@@ -90,9 +109,7 @@ class Orchestrator:
         """Carry out a command. Raises Refused with the sentence that says why it has no effect."""
         if isinstance(command, Create) and command.defaults is None:
             command = replace(command, defaults=defaults_of(self.settings))
-        work = partial(
-            control.perform, command=command, actor=actor, gatekeeping=self._gatekeeping
-        )
+        work = partial(control.perform, command=command, actor=actor, gatekeeping=self._gatekeeping)
         done = await self.database.write(work)
         if self.engine is not None:
             if done.stops:
@@ -108,6 +125,40 @@ class Orchestrator:
         if request is None:
             raise NotFound("That question no longer exists.")
         return request.run_id
+
+    async def finished(self, run_id: str, within_s: float = 3600) -> Ended:
+        """Wait until the run is over. Raises NotFound, and TimeoutError after `within_s` seconds.
+
+        A run that needs something from a person is not over: answer its requests meanwhile.
+        """
+        happened = asyncio.Event()
+
+        def note(event: Event) -> None:
+            if event.run_id == run_id:
+                happened.set()
+
+        unsubscribe = self.subscribe(note)
+        try:
+            async with asyncio.timeout(within_s):
+                while (ended := await self._ended(run_id)) is None:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(happened.wait(), _LOOK_AGAIN_S)
+                    happened.clear()
+        finally:
+            unsubscribe()
+        return ended
+
+    async def _ended(self, run_id: str) -> Ended | None:
+        async with self.database.read() as session:
+            run = await session.get(Run, run_id)
+            if run is None:
+                raise NotFound("That run no longer exists.")
+            if run.status.is_live:
+                return None
+            answer = await session.get(Attempt, run.answer_attempt_id or "")
+        said = answer.output or "" if answer else ""
+        cost = run.cost_usd if run.cost_known else None
+        return Ended(run.name, run.status, said, run.gaps, run.tokens, cost)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with every event of this process; call the result to end that."""

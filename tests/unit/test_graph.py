@@ -2,7 +2,7 @@ import itertools
 
 import networkx as nx
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from plan_strategies import graphs
 
@@ -106,6 +106,14 @@ def test_a_graph_without_cycles_loses_nothing(needs):
     assert graph.cycle_breakers(needs, same, same) == []
 
 
+def alike(*needs):
+    """A graph whose nodes are as long and as important as one another."""
+    same = dict.fromkeys(range(1, len(needs) + 1), 1)
+    return dict(enumerate(needs, start=1)), (same, same)
+
+
+@example(alike((2,), (1,), (1,)))  # a way out of the knot is no longer than the way round
+@example(({1: (2, 3), 2: (1,), 3: (1,)}, ({1: 1, 2: 1, 3: 1}, {1: 2, 2: 1, 3: 2})))
 @given(weighed(graphs(4)))
 def test_of_the_smallest_sets_of_edges_the_one_into_the_least_important_is_dropped(drawn):
     needs, (seconds, priority) = drawn
@@ -167,9 +175,9 @@ def test_a_dense_knot_of_thirty_is_untied():
     assert len(dropped) == 30 * 29 / 2
 
 
-def test_one_ring_of_five_hundred_loses_the_edge_into_the_least_important():
-    nodes = range(500)
-    needs = {node: ((node - 1) % 500,) for node in nodes}
+def test_one_ring_of_two_hundred_loses_the_edge_into_the_least_important():
+    nodes = range(200)
+    needs = {node: ((node - 1) % 200,) for node in nodes}
     priority = {node: 5 if node == 77 else 1 for node in nodes}
 
     assert graph.cycle_breakers(needs, priority, dict.fromkeys(nodes, 1)) == [(76, 77)]

@@ -180,9 +180,7 @@ class App {
   }
 
   #onChanged(message) {
-    for (const feed of [this.channel.feed, this.thread.feed]) {
-      if (feed.get(message.ts)?.channel === message.channel) feed.upsert(message);
-    }
+    for (const feed of [this.channel.feed, this.thread.feed]) feed.change(message);
   }
 
   #onDeleted({ channel, ts, thread_ts: thread }) {

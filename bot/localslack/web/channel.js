@@ -76,19 +76,26 @@ export class ChannelView {
     this.feed.intro.replaceChildren();
     this.#introKind = null;
     this.feed.show([]);
-    const answer = await this.#fetch({});
-    if (!answer || this.channel !== channel) return;
-    this.#more = answer.has_more;
-    this.feed.show(answer.messages, { unreadAfter });
+    await this.feed.load(
+      () => this.#fetch({}),
+      (answer) => {
+        if (this.channel !== channel) return;
+        this.#more = answer.has_more;
+        this.feed.show(answer.messages, { unreadAfter });
+      },
+    );
     this.#updateIntro();
   }
 
   /** Catches up with what happened while the connection was down. */
   async refresh() {
     const { channel } = this;
-    const answer = await this.#fetch({});
-    if (!answer || this.channel !== channel) return;
-    this.feed.reconcile(answer.messages);
+    await this.feed.load(
+      () => this.#fetch({}),
+      (answer) => {
+        if (this.channel === channel) this.feed.reconcile(answer.messages);
+      },
+    );
     this.#updateIntro();
   }
 

@@ -18,6 +18,7 @@ export class Feed {
   #pinned = true;
   #lastTop = 0;
   #generation = 0;
+  #missed = null; // what happened while a list is on its way, which may be older than that
 
   /** `room` is handed to each row; `onolder()` is called when the reader nears the top. */
   constructor(room, { label, onolder }) {
@@ -65,6 +66,19 @@ export class Feed {
     await this.fill(messages.slice(0, -FIRST_ROWS));
   }
 
+  /** Fetches a list and hands it to `apply`; what happens meanwhile is done again on top of it. */
+  async load(fetch, apply) {
+    const missed = [];
+    this.#missed = missed;
+    const answer = await fetch();
+    if (this.#missed !== missed) return;
+    this.#missed = null;
+    if (!answer) return;
+    const applied = apply(answer);
+    for (const again of missed) again();
+    await applied;
+  }
+
   /** Adds older messages bit by bit, newest of them first. */
   async fill(messages) {
     const generation = this.#generation;
@@ -90,9 +104,17 @@ export class Feed {
   }
 
   upsert(message) {
+    this.#missed?.push(() => this.upsert(message));
     const row = this.#byTs.get(message.ts);
     if (row) row.update(message);
     else this.#insert(message);
+  }
+
+  /** Shows a message as it is now, if it is here (or on its way). */
+  change(message) {
+    this.#missed?.push(() => this.change(message));
+    const row = this.#byTs.get(message.ts);
+    if (row?.message.channel === message.channel) row.update(message);
   }
 
   get(ts) {
@@ -104,6 +126,7 @@ export class Feed {
   }
 
   remove(ts) {
+    this.#missed?.push(() => this.remove(ts));
     const row = this.#byTs.get(ts);
     if (!row) return;
     const index = this.#rows.indexOf(row);

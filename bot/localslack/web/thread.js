@@ -54,8 +54,10 @@ export class ThreadView {
     this.where.textContent = direct ? channelName(channel) : `#${channelName(channel)}`;
     this.composer.moveTo(channel, ts, "Reply…");
     this.feed.show([]);
-    const messages = await this.#fetch();
-    if (messages && this.isAbout(channel, ts)) await this.feed.show(messages);
+    await this.feed.load(
+      () => this.#fetch(),
+      (messages) => this.isAbout(channel, ts) && this.feed.show(messages),
+    );
   }
 
   close() {
@@ -67,8 +69,10 @@ export class ThreadView {
   async refresh() {
     const { channel, ts } = this;
     if (!ts) return;
-    const messages = await this.#fetch();
-    if (messages && this.isAbout(channel, ts)) this.feed.reconcile(messages);
+    await this.feed.load(
+      () => this.#fetch(),
+      (messages) => this.isAbout(channel, ts) && this.feed.reconcile(messages),
+    );
   }
 
   async #fetch() {
