@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 
 import aiohttp
@@ -90,6 +90,7 @@ async def connected(settings: BotSettings, model: Model | None = None) -> AsyncI
     bot_token, app_token = settings.check_socket_mode()
     async with open_client(bot_token, settings) as client:
         await check_token(client, settings)
+        await check_app_token(app_token, settings)
         async with open_bot(settings, client, model) as bot:
             handler = AsyncSocketModeHandler(app_of(bot, client), app_token)
             try:
@@ -108,12 +109,29 @@ async def run_socket_mode(settings: BotSettings, model: Model | None = None) -> 
 
 async def check_token(client: AsyncWebClient, settings: BotSettings) -> None:
     """Raises ConfigurationError when the workspace does not know us or cannot be reached."""
-    try:
+    hint = "Copy it again from your app's page under OAuth & Permissions"
+    with _explained(settings, "SLACK_BOT_TOKEN", hint):
         await client.auth_test()
+
+
+async def check_app_token(app_token: str, settings: BotSettings) -> None:
+    """Raises ConfigurationError when Socket Mode cannot be used with this token.
+
+    The library would try to connect for ever.
+    """
+    hint = "Create one under Basic Information → App-Level Tokens with the scope connections:write"
+    async with open_client(app_token, settings) as client:
+        with _explained(settings, "SLACK_APP_TOKEN", hint):
+            await client.apps_connections_open(app_token=app_token)
+
+
+@contextmanager
+def _explained(settings: BotSettings, token: str, hint: str) -> Iterator[None]:
+    try:
+        yield
     except SlackApiError as error:
         raise ConfigurationError(
-            f"Slack does not accept SLACK_BOT_TOKEN ({error.response.get('error')}). "
-            "Copy it again from your app's page under OAuth & Permissions."
+            f"Slack does not accept {token} ({error.response.get('error')}). {hint}."
         ) from error
     except (OSError, TimeoutError, SlackClientError) as error:
         raise ConfigurationError(

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from slack_sdk.errors import SlackApiError, SlackClientError
 
-from bot.app import check_token, open_client
+from bot.app import check_app_token, check_token, open_client
 from bot.settings import BotSettings
 from orchestrator.errors import ConfigurationError
 from orchestrator.orchestrator import model_of
@@ -71,27 +70,12 @@ async def _slack(settings: BotSettings, manifest: Path | None) -> str:
         token, _ = settings.check_http()
     else:
         token, app_token = settings.check_socket_mode()
-        await _app_token(app_token, settings)
+        await check_app_token(app_token, settings)
     async with open_client(token, settings) as client:
         await check_token(client, settings)
         answer = await client.auth_test()
     _scopes(answer.headers.get("x-oauth-scopes", ""), manifest)
     return f"Slack knows us as {answer['user']} in {answer['team']}."
-
-
-async def _app_token(app_token: str, settings: BotSettings) -> None:
-    try:
-        async with open_client(app_token, settings) as client:
-            await client.apps_connections_open(app_token=app_token)
-    except SlackApiError as error:
-        raise ConfigurationError(
-            f"Slack does not accept SLACK_APP_TOKEN ({error.response.get('error')}). Create one "
-            "under Basic Information → App-Level Tokens with the scope connections:write."
-        ) from error
-    except (OSError, TimeoutError, SlackClientError) as error:
-        raise ConfigurationError(
-            f"{settings.slack_api_url} cannot be reached. Check SLACK_API_URL and the network."
-        ) from error
 
 
 def _scopes(granted: str, manifest: Path | None) -> None:

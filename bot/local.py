@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -26,6 +27,7 @@ async def run(settings: BotSettings, *, with_bot: bool) -> None:
     data = settings.local_data / "local"
     if with_bot:
         _check_bot(settings)
+    _check_port(settings.port)
     serving = asyncio.create_task(_serve(settings.port, data))
     ending = asyncio.create_task(told_to_end())
     keeping = None
@@ -39,6 +41,20 @@ async def run(settings: BotSettings, *, with_bot: bool) -> None:
         for task in filter(None, (keeping, ending, serving)):
             task.cancel()
         await asyncio.gather(*filter(None, (keeping, ending, serving)), return_exceptions=True)
+
+
+def _check_port(port: int) -> None:
+    """Find out before anything is asked: another workspace on the port would answer in our place."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((server.HOST, port))
+        except OSError as error:
+            raise _in_use(port) from error
+
+
+def _in_use(port: int) -> ConfigurationError:
+    return ConfigurationError(f"Port {port} is in use. Choose another: make run PORT={port + 1}.")
 
 
 def _check_bot(settings: BotSettings) -> None:
@@ -57,9 +73,7 @@ async def _serve(port: int, data: Path) -> None:
         await asyncio.to_thread(data.mkdir, parents=True, exist_ok=True)
         await server.serve(port, data, _manifest())
     except PortInUse as error:
-        raise ConfigurationError(
-            f"Port {port} is in use. Choose another: make run PORT={port + 1}."
-        ) from error
+        raise _in_use(port) from error
     except OSError as error:
         raise ConfigurationError(
             f"The folder {data} cannot be written to ({error.strerror}). "

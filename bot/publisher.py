@@ -269,7 +269,7 @@ class Publisher:
     ) -> None:
         """Post what is intended in a row, unless an earlier process did and died."""
         assert view.channel is not None
-        intent = step.row or await self._database.write(partial(_intend, view=view, key=wanted.key))
+        intent = step.row or await self._intend(view, wanted.key)
         payload = self._payload(view, intent, wanted)
         ts = await _find(client, intent) if step.row and not step.is_fresh else None
         if ts is None:
@@ -316,7 +316,7 @@ class Publisher:
         known: Message | None,
         wanted: Attachment,
     ) -> None:
-        intent = known or await self._database.write(partial(_intend, view=view, key=wanted.key))
+        intent = known or await self._intend(view, wanted.key)
         if known is None or not await _has_file(client, view, wanted.name):
             await client.files_upload_v2(
                 channel=view.channel,
@@ -333,6 +333,9 @@ class Publisher:
         if wanted.plainer is not None and view.team_id in self._plain_teams:
             return wanted.plainer
         return wanted.payload
+
+    async def _intend(self, view: RunView, key: str) -> Message:
+        return await self._database.write(partial(_intend, view=view, key=key))
 
     async def _note(self, known: Message, **values: Any) -> None:
         await self._database.write(partial(_save, id_=known.id, values=values))

@@ -25,10 +25,10 @@ from orchestrator.errors import (
     ModelUnavailable,
 )
 from orchestrator.model import messages, transport
-from orchestrator.model.base import Call, JsonObject, OnText, Reply, Usage
+from orchestrator.model.base import Call, JsonObject, OnText, Reply, Sleep, Usage
 from orchestrator.model.messages import Style
 from orchestrator.model.prices import PriceList
-from orchestrator.model.transport import Broken, Sleep
+from orchestrator.model.transport import Broken
 
 DEFAULT_BASE_URL = "https://api.anthropic.com"
 # The last API version that takes a temperature.

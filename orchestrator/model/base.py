@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -136,6 +136,8 @@ class Reply:
 
 
 OnText = Callable[[str], None]
+# Waits so many seconds.
+Sleep = Callable[[float], Awaitable[None]]
 
 
 class Model(Protocol):

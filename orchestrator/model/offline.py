@@ -18,9 +18,8 @@ from orchestrator.errors import (
     ModelUnavailable,
 )
 from orchestrator.model import offline_plan
-from orchestrator.model.base import Call, JsonObject, OnText, Purpose, Reply, ToolCall, Usage
+from orchestrator.model.base import Call, JsonObject, OnText, Purpose, Reply, Sleep, ToolCall, Usage
 from orchestrator.model.sample import sample_of
-from orchestrator.model.transport import Sleep
 from orchestrator.text import one_line
 
 NAME = "offline"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import anthropic
 import httpx2
@@ -17,8 +17,7 @@ from orchestrator.errors import (
     ModelTruncated,
     ModelUnavailable,
 )
-
-Sleep = Callable[[float], Awaitable[None]]
+from orchestrator.model.base import Sleep
 
 TRIES = 4
 # A server may ask for any wait; beyond this, the attempt's own retry is the better place.

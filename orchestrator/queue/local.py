@@ -29,6 +29,7 @@ class LocalQueue:
         self._run_of: dict[str, str] = {}
         self._places: Counter[str] = Counter()
         self._served: dict[str, int] = {}
+        self._begun: Counter[str] = Counter()
         self._ticket = itertools.count()
         self._stopping = False
 
@@ -78,19 +79,28 @@ class LocalQueue:
         return 0 if self._waiting else self._concurrency - taken
 
     def _fill(self) -> None:
-        """Give free places to the runs that have the fewest, then to who was served longest ago."""
+        """Give free places to the run that comes first."""
         while self._waiting and len(self._running) < self._concurrency and not self._stopping:
-            run_id = min(self._waiting, key=lambda run: (self._places[run], self._served[run]))
+            run_id = min(self._waiting, key=self._turn)
             jobs = self._waiting[run_id]
             _, _, attempt_id = heapq.heappop(jobs)
             if not jobs:
                 del self._waiting[run_id]
             self._places[run_id] += 1
+            self._begun[run_id] += 1
             self._served[run_id] = next(self._ticket)
             task = asyncio.create_task(self._attempt(attempt_id, run_id))
             self._running[attempt_id] = task
             # Not in the task itself, which does nothing when it is cancelled before it begins.
             task.add_done_callback(partial(self._release, attempt_id, run_id))
+
+    def _turn(self, run_id: str) -> tuple[bool, int, int]:
+        """The first attempts of a run, as many as there are places, and what it does itself
+        (planning, its answer) go before the rest of longer runs; then comes who has the fewest
+        places, then who has waited longest."""
+        priority, _, _ = self._waiting[run_id][0]
+        is_later = bool(priority) and self._begun[run_id] >= self._concurrency
+        return is_later, self._places[run_id], self._served[run_id]
 
     async def _attempt(self, attempt_id: str, run_id: str) -> None:
         try:
@@ -105,6 +115,7 @@ class LocalQueue:
         if not self._places[run_id] and run_id not in self._waiting:
             del self._places[run_id]
             del self._served[run_id]
+            del self._begun[run_id]
         self._fill()
 
     def cancel(self, run_id: str) -> None:

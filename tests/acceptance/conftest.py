@@ -20,7 +20,7 @@ PATIENCE_S = 10.0
 # As fast as the local workspace goes: for tests that are not about the pace.
 FAST = 60_000
 _LOUD = re.compile(r"<!(?:channel|here|everyone|subteam)")
-_ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def start_process(workspace, tmp_path):
             "-m",
             *(arguments or ("bot",)),
             env=environment(workspace, tmp_path),
-            cwd=_ROOT,
+            cwd=ROOT,
             stdin=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )

@@ -41,6 +41,30 @@ def expect_as_if_nothing_happened(ada, succeeded):
     return expect
 
 
+async def test_killed_in_every_state_of_one_run(
+    start_process, ada, rows, expect_as_if_nothing_happened
+):
+    task = f"{TASK} #slow(2,500ms)"
+    mention = await ada.mention("general", task)
+    async with start_process("tests.acceptance.held_bot", "plan") as process:
+        await ada.wait_for(mention, says("planning"), PATIENCE_S)
+        await kill(process)
+    async with start_process("tests.acceptance.held_bot", "synthesis") as process:
+        plan = await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
+        await ada.click(plan, "Approve")
+        await ada.wait_for(plan, same(plan, says("1 of 3 done")), PATIENCE_S)
+        await kill(process)
+    async with start_process("tests.acceptance.held_bot", "synthesis") as process:
+        await ada.wait_for(plan, same(plan, says("Writing the answer")), PATIENCE_S)
+        await kill(process)
+    async with start_process():
+        await expect_as_if_nothing_happened(mention, plan, task)
+    interrupted = rows("SELECT purpose FROM attempt WHERE outcome = 'interrupted' ORDER BY id")
+    # The planning may not even have begun when its note was there.
+    assert interrupted[-2:] == [("subtask",), ("synthesis",)]
+
+
+@pytest.mark.soak
 async def test_killed_while_it_plans(start_process, ada, expect_as_if_nothing_happened):
     async with start_process("tests.acceptance.held_bot", "plan") as process:
         mention = await ada.mention("general", TASK)
@@ -52,6 +76,7 @@ async def test_killed_while_it_plans(start_process, ada, expect_as_if_nothing_ha
         await expect_as_if_nothing_happened(mention, plan)
 
 
+@pytest.mark.soak
 async def test_killed_while_the_plan_waits(start_process, ada, expect_as_if_nothing_happened):
     async with start_process() as process:
         mention, plan = await proposed(ada, TASK)
@@ -61,6 +86,7 @@ async def test_killed_while_the_plan_waits(start_process, ada, expect_as_if_noth
         await expect_as_if_nothing_happened(mention, plan)
 
 
+@pytest.mark.soak
 async def test_killed_while_a_subtask_runs(start_process, ada, expect_as_if_nothing_happened):
     task = f"{TASK} #slow(2,1s)"
     async with start_process() as process:
@@ -71,6 +97,7 @@ async def test_killed_while_a_subtask_runs(start_process, ada, expect_as_if_noth
         await expect_as_if_nothing_happened(mention, plan, task)
 
 
+@pytest.mark.soak
 async def test_killed_while_it_writes_the_answer(
     start_process, ada, rows, expect_as_if_nothing_happened
 ):
@@ -98,6 +125,7 @@ async def test_killed_while_people_are_needed(start_process, ada, succeeded):
     assert set(succeeded().values()) == {1}
 
 
+@pytest.mark.soak
 async def test_killed_when_all_is_done(start_process, ada, expect_as_if_nothing_happened):
     async with start_process() as process:
         mention, plan = await approved(ada, TASK)
@@ -109,7 +137,7 @@ async def test_killed_when_all_is_done(start_process, ada, expect_as_if_nothing_
         assert len(await without_notes(ada, mention)) == 5
 
 
-@pytest.mark.parametrize("posts", [1, 2])
+@pytest.mark.parametrize("posts", [pytest.param(1, marks=pytest.mark.soak), 2])
 async def test_killed_between_a_post_and_the_record_of_it(
     start_process, ada, workspace, expect_as_if_nothing_happened, posts
 ):
@@ -126,6 +154,7 @@ async def test_killed_between_a_post_and_the_record_of_it(
         await expect_as_if_nothing_happened(mention, plan)
 
 
+@pytest.mark.soak
 async def test_a_task_sent_to_a_killed_bot_is_taken_up(start_process, ada):
     async with start_process() as process:
         await kill(process)
@@ -134,7 +163,8 @@ async def test_a_task_sent_to_a_killed_bot_is_taken_up(start_process, ada):
         await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
 
 
-@pytest.mark.parametrize("moment", range(3))
+@pytest.mark.soak
+@pytest.mark.parametrize("moment", range(12))
 async def test_killed_at_any_moment_of_a_run(
     start_process, ada, workspace, expect_as_if_nothing_happened, moment
 ):

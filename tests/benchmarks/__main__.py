@@ -1,0 +1,8 @@
+"""`make bench`: every benchmark, one JSON line a figure; exit code 1 where a limit is passed."""
+
+import sys
+
+from tests.benchmarks import engine, memory, mentions
+
+if __name__ == "__main__":
+    sys.exit(max([benchmark.main() for benchmark in (engine, mentions, memory)]))
