@@ -44,7 +44,7 @@ async def run(settings: BotSettings, *, with_bot: bool) -> None:
 
 
 def _check_port(port: int) -> None:
-    """Find out before anything is asked: another workspace on the port would answer in our place."""
+    """Another workspace on the port would answer in our place."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

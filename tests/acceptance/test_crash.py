@@ -110,6 +110,7 @@ async def test_killed_while_it_writes_the_answer(
     assert ("synthesis", "interrupted") in rows("SELECT purpose, outcome FROM attempt")
 
 
+@pytest.mark.soak
 async def test_killed_while_people_are_needed(start_process, ada, succeeded):
     task = "Look at apples #subtasks(5) #fail(1,3) #question(2)"
     async with start_process() as process:

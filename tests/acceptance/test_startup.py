@@ -63,12 +63,10 @@ def url(path):
     ("words", "settings"),
     [
         ("SLACK_BOT_TOKEN is not set", {"SLACK_BOT_TOKEN": None}),
-        ("SLACK_APP_TOKEN is not set", {"SLACK_APP_TOKEN": None}),
         ("does not accept SLACK_BOT_TOKEN", {"SLACK_BOT_TOKEN": "xoxb-wrong"}),
         ("does not accept SLACK_APP_TOKEN", {"SLACK_APP_TOKEN": "xapp-wrong"}),
         ("cannot be reached", {"SLACK_API_URL": "http://127.0.0.1:9/api/"}),
         ("ANTHROPIC_API_KEY is not set", {"ORCHESTRATOR_MODEL": None}),
-        ("ORCHESTRATOR_CONCURRENCY", {"ORCHESTRATOR_CONCURRENCY": "0"}),
         ("DATABASE_URL", {"DATABASE_URL": "nonsense"}),
     ],
 )

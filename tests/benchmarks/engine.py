@@ -16,6 +16,7 @@ from typing import Any
 
 from orchestrator.bench import Estimates, measure_dag, measure_overhead, read_dags
 from orchestrator.commands import Actor, Create
+from orchestrator.events import EventKind
 from orchestrator.model.base import Call, OnText, Purpose, Reply
 from orchestrator.model.scripted import reply
 from orchestrator.orchestrator import Orchestrator
@@ -75,10 +76,13 @@ async def _short_run(url: str, *, behind: bool) -> float:
     settings = Settings(database_url=url, concurrency=CONCURRENCY, grace_s=0, run_tokens=None)
     settings = settings.model_copy(update={"max_subtasks": 200})
     async with Orchestrator.open(settings, _Sleeper()) as orchestrator:
+        begun = asyncio.Event()
+        orchestrator.subscribe(
+            lambda event: begun.set() if event.kind is EventKind.PLAN_APPROVED else None
+        )
         if behind:
-            long = await orchestrator.do(Create("200", auto_approve=True), _ACTOR)
-            while not await _is_at_work(orchestrator, long.run_id):
-                await asyncio.sleep(_SECONDS)
+            await orchestrator.do(Create("200", auto_approve=True), _ACTOR)
+            await begun.wait()
         short = await orchestrator.do(Create("5", auto_approve=True), _ACTOR)
         await orchestrator.finished(short.run_id)
         async with orchestrator.database.read() as session:
@@ -86,11 +90,6 @@ async def _short_run(url: str, *, behind: bool) -> float:
     assert run.finished_at
     assert run.started_at
     return (run.finished_at - run.started_at).total_seconds()
-
-
-async def _is_at_work(orchestrator: Orchestrator, run_id: str) -> bool:
-    async with orchestrator.database.read() as session:
-        return (await session.get_one(Run, run_id)).started_at is not None
 
 
 class _Sleeper:
