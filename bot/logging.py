@@ -47,5 +47,9 @@ def configure(level: str = "INFO") -> None:
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processor=renderer)
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    # Bolt finds the token in the environment as well, and says so at every start.
+    logging.getLogger("slack_bolt.AsyncApp").addFilter(
+        lambda record: "`token` will be unused" not in record.getMessage()
+    )
     for ours in ("orchestrator", "bot"):
         logging.getLogger(ours).setLevel(level)

@@ -114,7 +114,7 @@ class _Knot(Generic[N]):
         seconds: Mapping[N, float],
         longest: Mapping[N, float],
     ):
-        self._part = nx.DiGraph(graph.subgraph(component))
+        self._part: nx.DiGraph[N] = nx.DiGraph(graph.subgraph(component))
         self._priority = priority
         self._seconds = seconds
         # The longest path that leaves the knot at each node.
