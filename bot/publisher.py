@@ -8,6 +8,7 @@ crash it is found in the thread and not posted a second time.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -137,12 +138,11 @@ class Publisher:
                 await self._show_what_is_behind()
             except Exception:
                 log.exception("publisher_failed")
-            try:
-                await asyncio.wait_for(self._woken.wait(), _SWEEP_SECONDS)
-            except TimeoutError:
-                continue
-            finally:
-                self._woken.clear()
+            # Not asyncio.wait_for: in Python 3.11 it loses a cancellation that comes with the wake.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_SWEEP_SECONDS):
+                    await self._woken.wait()
+            self._woken.clear()
 
     async def _show_what_is_behind(self) -> None:
         async with self._database.read() as session:

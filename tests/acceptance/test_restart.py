@@ -1,5 +1,7 @@
 """The bot ends in good order and is started again under the same workspace."""
 
+import asyncio
+
 from bot.localslack.faults import Fault
 from orchestrator.model.base import Purpose
 from tests.acceptance.conftest import (
@@ -90,3 +92,10 @@ async def test_a_thread_that_is_behind_is_shown_after_a_restart(start_bot, ada, 
             await ada.wait_for(mention, has_button("Good answer"), PATIENCE_S)
     async with start_bot():
         await done(ada, mention, plan)
+
+
+async def test_the_bot_ends_although_something_happens_at_the_same_moment(bot, ada):
+    await proposed(ada, "Look at apples #subtasks(1)")
+    bot.publisher.wake()
+    async with asyncio.timeout(PATIENCE_S):
+        await bot.publisher.stop()

@@ -87,7 +87,7 @@ def test_whatever_calls_cost_a_run_never_overruns_its_limit_and_asks_when_it_mus
         own_costs={Purpose.SYNTHESIS: held_back},
     )
     reserved = {}
-    for turn in range(100):
+    for turn in range(500):
         for action in decide(state):
             if isinstance(action, Start):
                 attempt_id = f"{turn}-{action.subtask}"
