@@ -142,7 +142,8 @@ class Orchestrator:
             async with asyncio.timeout(within_s):
                 while (ended := await self._ended(run_id)) is None:
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(happened.wait(), _LOOK_AGAIN_S)
+                        async with asyncio.timeout(_LOOK_AGAIN_S):
+                            await happened.wait()
                     happened.clear()
         finally:
             unsubscribe()

@@ -70,6 +70,7 @@ class Session:
                 code = await self._step(view)
                 if code is not None:
                     return code
+                _notice_cancellation()
         except asyncio.CancelledError:
             self._hide()
             self._say_how_to_go_on()
@@ -292,3 +293,10 @@ _ANSWERS: dict[RequestKind, Callable[[Session, View, Request], Coroutine[Any, An
 
 def _ignore() -> None:
     """There is nothing to unsubscribe from."""
+
+
+def _notice_cancellation() -> None:
+    """A library on the way may have swallowed a Ctrl-C; the task still knows of it."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

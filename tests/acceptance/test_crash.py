@@ -165,7 +165,7 @@ async def test_a_task_sent_to_a_killed_bot_is_taken_up(start_process, ada):
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("moment", range(12))
+@pytest.mark.parametrize("moment", range(5))
 async def test_killed_at_any_moment_of_a_run(
     start_process, ada, workspace, expect_as_if_nothing_happened, moment
 ):
