@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.model.base import Purpose
-from orchestrator.plan import Pattern
-from orchestrator.state import (
+from orchestrator.actions import (
     Action,
     AskAccount,
     AskBreakdown,
@@ -19,12 +17,14 @@ from orchestrator.state import (
     Pause,
     Propose,
     PutBack,
-    RunState,
     Start,
     Succeed,
     Synthesize,
     TryAgain,
 )
+from orchestrator.model.base import Purpose
+from orchestrator.plan import Pattern
+from orchestrator.state import RunState
 from orchestrator.store.tables import Outcome, RequestKind, RunStatus
 
 

@@ -6,15 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from orchestrator import attempts, reviewer, text
-from orchestrator.attempts import Parameters
-from orchestrator.budget import Budget, Cost
-from orchestrator.events import Event, EventKind
-from orchestrator.gate import Gatekeeping
-from orchestrator.model.base import Purpose
-from orchestrator.plan import Plan
-from orchestrator.reviewer import Review, Reviewed
-from orchestrator.state import (
-    STARTABLE,
+from orchestrator.actions import (
     Action,
     AskAccount,
     AskBreakdown,
@@ -32,6 +24,14 @@ from orchestrator.state import (
     Synthesize,
     TryAgain,
 )
+from orchestrator.attempts import Parameters
+from orchestrator.budget import Budget, Cost
+from orchestrator.events import Event, EventKind
+from orchestrator.gate import Gatekeeping
+from orchestrator.model.base import Purpose
+from orchestrator.plan import Plan
+from orchestrator.reviewer import Review, Reviewed
+from orchestrator.state import STARTABLE
 from orchestrator.store.changes import Changes, TeamLimit, changed_plan, new_subtasks
 from orchestrator.store.load import Deployment, Live, expected_usd
 from orchestrator.store.tables import (

@@ -153,6 +153,7 @@ class Sockets:
         for connection in list(self._connections):
             with contextlib.suppress(RuntimeError, WebSocketDisconnect):
                 await connection.socket.close(1011)
+            self._forget(connection)
 
     async def close(self) -> None:
         """Let go of the bot and stop delivering; what it has not taken stays stored."""
@@ -181,11 +182,17 @@ class Sockets:
             async for text in connection.socket.iter_text():
                 connection.acknowledge(text)
         finally:
-            self._connections.remove(connection)
-            connection.lose()
-            if not self._connections:
-                self._arrived.clear()
-                self._feed.publish("bot", {"connected": False})
+            self._forget(connection)
+
+    def _forget(self, connection: _Connection) -> None:
+        """The connection is lost, whoever notices first."""
+        if connection not in self._connections:
+            return
+        self._connections.remove(connection)
+        connection.lose()
+        if not self._connections:
+            self._arrived.clear()
+            self._feed.publish("bot", {"connected": False})
 
     def _begin(self, event: StoredEvent) -> None:
         if self._closing or event.event_id in self._delivering:

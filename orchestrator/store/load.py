@@ -12,21 +12,13 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from orchestrator import attempts, budget
+from orchestrator.actions import Finished
 from orchestrator.budget import NOTHING, Budget, Cost, Price, free
 from orchestrator.model.base import Purpose
 from orchestrator.plan import SECONDS_BY_SIZE, Pattern, Plan, Subtask
 from orchestrator.roles import Roles
 from orchestrator.settings import Settings
-from orchestrator.state import (
-    Finished,
-    Limits,
-    OpenRequest,
-    Progress,
-    RunState,
-    Work,
-    edges,
-    works,
-)
+from orchestrator.state import Limits, OpenRequest, Progress, RunState, Work, edges, works
 from orchestrator.store.changes import Basis
 from orchestrator.store.tables import (
     Attempt,

@@ -7,11 +7,7 @@ which must not, and that a state built anew from the rows decides the same.
 import copy
 from dataclasses import replace
 
-from orchestrator.budget import NO_LIMIT, NOTHING
-from orchestrator.decide import decide
-from orchestrator.model.base import Purpose
-from orchestrator.plan import Pattern
-from orchestrator.state import (
+from orchestrator.actions import (
     AskAccount,
     AskBreakdown,
     AskBudget,
@@ -19,16 +15,17 @@ from orchestrator.state import (
     Complete,
     EndReview,
     Finished,
-    Limits,
-    OpenRequest,
     Pause,
-    Progress,
     Propose,
-    RunState,
     Start,
     Succeed,
     Synthesize,
 )
+from orchestrator.budget import NO_LIMIT, NOTHING
+from orchestrator.decide import decide
+from orchestrator.model.base import Purpose
+from orchestrator.plan import Pattern
+from orchestrator.state import Limits, OpenRequest, Progress, RunState
 from orchestrator.store.tables import Outcome, RequestKind, RunStatus, SubtaskStatus
 
 DONE = (SubtaskStatus.SUCCEEDED, SubtaskStatus.SKIPPED)

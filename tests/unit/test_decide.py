@@ -3,20 +3,12 @@ from hypothesis import strategies as st
 from plan_strategies import graphs
 from run_world import World
 
+from orchestrator.actions import Finished, Start, Synthesize
 from orchestrator.budget import Budget, Cost
 from orchestrator.decide import decide
 from orchestrator.model.base import Purpose
 from orchestrator.plan import Pattern, Plan, Subtask
-from orchestrator.state import (
-    Finished,
-    OpenRequest,
-    Progress,
-    RunState,
-    Start,
-    Synthesize,
-    Work,
-    works,
-)
+from orchestrator.state import OpenRequest, Progress, RunState, Work, works
 from orchestrator.store.tables import Outcome, RequestKind, RunStatus, SubtaskStatus
 
 FAILURES = (

@@ -7,23 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plan_strategies import graphs
 
-from orchestrator.budget import NOTHING, Budget, Cost
-from orchestrator.decide import decide
-from orchestrator.model.base import Purpose
-from orchestrator.plan import Pattern
-from orchestrator.state import (
+from orchestrator.actions import (
     AskAccount,
     AskBudget,
     EndReview,
     Finished,
-    OpenRequest,
-    Progress,
     PutBack,
-    RunState,
     Start,
     Synthesize,
-    Work,
 )
+from orchestrator.budget import NOTHING, Budget, Cost
+from orchestrator.decide import decide
+from orchestrator.model.base import Purpose
+from orchestrator.plan import Pattern
+from orchestrator.state import OpenRequest, Progress, RunState, Work
 from orchestrator.store.tables import Outcome, RequestKind, RunStatus, SubtaskStatus
 
 ACCOUNT = {"account": True}
