@@ -9,7 +9,18 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import JSON, Column, DateTime, Enum, Index, MetaData, Text, TypeDecorator, text
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Enum,
+    Index,
+    LargeBinary,
+    MetaData,
+    Text,
+    TypeDecorator,
+    text,
+)
 from sqlalchemy.engine import Dialect
 from sqlmodel import Field, SQLModel
 from uuid6 import uuid7
@@ -106,6 +117,36 @@ class RevisionSource(StrEnum):
     BREAKDOWN = "breakdown"
     REVIEW = "review"
     RETRY = "retry"
+
+
+class FileStatus(StrEnum):
+    """Whether a file that was attached to a task has been read."""
+
+    PENDING = "pending"
+    READ = "read"
+    REFUSED = "refused"
+
+
+class ToolCallStatus(StrEnum):
+    """How far a tool call has come; `running` is committed before it is made.
+
+    A call that was cut off while it ran is never made again by itself: a person decides.
+    """
+
+    WAITING = "waiting"
+    APPROVED = "approved"
+    DENIED = "denied"
+    RUNNING = "running"
+    FINISHED = "finished"
+    CUT_OFF = "cut_off"
+
+
+class WhoActs(StrEnum):
+    """Who may act on a run; workspace admins always may."""
+
+    REQUESTER = "requester"
+    CHANNEL = "channel"
+    APPROVERS = "approvers"
 
 
 class MessageStatus(StrEnum):
@@ -211,10 +252,17 @@ metadata = _Table.metadata
 
 
 class Team(_Table, table=True):
-    """A workspace. Everything else belongs to one and is never shown to another."""
+    """A workspace. Everything else belongs to one and is never shown to another.
+
+    `is_plain` remembers that it refuses plan blocks, `has_streams` that it takes streamed
+    messages (None: not tried yet). `left_at` is when the app was removed from it.
+    """
 
     id: str = Field(primary_key=True)
     name: str = ""
+    is_plain: bool = False
+    has_streams: bool | None = None
+    left_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 
 
@@ -223,7 +271,8 @@ class Run(_Table, table=True):
 
     `asks_changes` says that a person approves what a review adds. `reviewed` and `replans` are
     how far reviews have come, `guidance` what people said to those who have not started. `limit_s`
-    is in seconds; `deadline` is when they are over.
+    is in seconds; `deadline` is when they are over. Planning waits for `files_pending` attached
+    files to be read.
 
     `version` counts every change; a view that shows an older one is behind (`shown_version`),
     and so is a run of which an older one was last advanced (`advanced_version`). `commands`
@@ -275,6 +324,7 @@ class Run(_Table, table=True):
     interruptions: int = 0
     attempt_id: str | None = None
     condensed: list[str] = Field(default_factory=list, sa_type=JSON)
+    files_pending: int = 0
     answer_attempt_id: str | None = None
     answer_revision: int = 0
     gaps: int = 0
@@ -412,11 +462,16 @@ class Request(_Table, table=True):
     answer_text: str = Field(default="", sa_type=Text)
     answered_by: str | None = None
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    reminded_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     answered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class Artifact(_Table, table=True):
-    """A file that belongs to a run: attached to the task or made by a worker."""
+    """A file that belongs to a run: attached to the task, or made by a worker's attempt.
+
+    `source` is where an attached one comes from, `summary` what planners are told of it, `note`
+    what was trimmed, or why it could not be read. `size` is in bytes.
+    """
 
     id: str = Field(default_factory=new_id, primary_key=True)
     run_id: str = Field(foreign_key="run.id", index=True)
@@ -426,7 +481,105 @@ class Artifact(_Table, table=True):
     mimetype: str = "application/octet-stream"
     size: int = 0
     source: str = ""
+    status: FileStatus = _choice(FileStatus, FileStatus.READ)
+    summary: str = Field(default="", sa_type=Text)
+    note: str = Field(default="", sa_type=Text)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class ArtifactContent(_Table, table=True):
+    """What is in a file: its bytes, and its text where it has any."""
+
+    __tablename__ = "artifact_content"
+
+    artifact_id: str = Field(primary_key=True, foreign_key="artifact.id")
+    content: bytes = Field(default=b"", sa_type=LargeBinary)
+    text: str | None = Field(default=None, sa_type=Text)
+
+
+class ToolCallRow(_Table, table=True):
+    """One use of a tool by a worker; `call_id` is its name in the attempt's transcript."""
+
+    __tablename__ = "tool_call"
+    __table_args__ = (
+        Index("uq_tool_call_attempt_id_call_id", "attempt_id", "call_id", unique=True),
+        Index("ix_tool_call_run_id_subtask", "run_id", "subtask"),
+    )
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    run_id: str = Field(foreign_key="run.id")
+    attempt_id: str
+    subtask: int | None = None
+    call_id: str
+    name: str
+    arguments: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    status: ToolCallStatus = _choice(ToolCallStatus, ToolCallStatus.RUNNING)
+    output: str | None = Field(default=None, sa_type=Text)
+    is_error: bool = False
+    decided_by: str | None = None
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Schedule(_Table, table=True):
+    """A task that is begun again and again. `next_at` is when it is due next.
+
+    It is moved on in the transaction that begins the run, so that a due time fires once.
+    """
+
+    __table_args__ = (
+        Index("ix_schedule_next_at", "next_at"),
+        Index("ix_schedule_team_id_user_id", "team_id", "user_id"),
+    )
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    team_id: str = Field(foreign_key="team.id")
+    name: str
+    channel: str
+    user_id: str
+    cron: str
+    timezone: str = "UTC"
+    task: str = Field(sa_type=Text)
+    is_paused: bool = False
+    next_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_run_id: str | None = None
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class ChannelPolicy(_Table, table=True):
+    """What holds in one channel: who may act (`approvers` are ids of users and user groups), and
+    below how many USD and subtasks a plan starts without being asked about."""
+
+    __tablename__ = "channel_policy"
+
+    team_id: str = Field(primary_key=True, foreign_key="team.id")
+    channel: str = Field(primary_key=True)
+    who: WhoActs = _choice(WhoActs, WhoActs.REQUESTER)
+    approvers: list[str] = Field(default_factory=list, sa_type=JSON)
+    auto_usd: Decimal | None = Field(default=None, max_digits=14, decimal_places=6)
+    auto_subtasks: int | None = None
+    updated_by: str | None = None
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class Process(_Table, table=True):
+    """A running process; one that has not been seen for a while is taken to be dead."""
+
+    id: str = Field(primary_key=True)
+    kind: str
+    version: str = ""
+    started_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    seen_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class Lease(_Table, table=True):
+    """Who alone does something for a while, such as publishing for a workspace."""
+
+    key: str = Field(primary_key=True)
+    holder: str
+    until: datetime = Field(sa_type=UtcDateTime)
 
 
 class EventRow(_Table, table=True):

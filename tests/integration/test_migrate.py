@@ -46,9 +46,7 @@ def test_the_migrations_make_the_tables_that_the_code_uses(empty_database_url, c
     migrate(empty_database_url)
 
     with connect() as connection:
-        context = MigrationContext.configure(
-            connection, opts={"compare_type": _is_another_type, "compare_server_default": True}
-        )
+        context = MigrationContext.configure(connection, opts={"compare_type": _is_another_type})
         assert compare_metadata(context, tables.metadata) == []
 
 
