@@ -15,7 +15,6 @@ from orchestrator.attempts import Parameters
 from orchestrator.context import Context, SubtaskResult
 from orchestrator.model.base import Purpose
 from orchestrator.settings import Settings
-from orchestrator.state import STARTABLE
 from orchestrator.store.database import Database
 from orchestrator.store.load import Live
 from orchestrator.store.tables import (
@@ -50,7 +49,7 @@ async def build(database: Database, live: Live, row: dict[str, Any], settings: S
         subtask=live.items[number] if number is not None else None,
         role=live.roles[row["role"]] if row["role"] else None,
         notes=_notes(live, row),
-        changeable=_changeable(live) if row["purpose"] is Purpose.REVIEW else frozenset(),
+        changeable=live.state.changeable if row["purpose"] is Purpose.REVIEW else frozenset(),
         shared=live.shared,
     )
     if number is not None and not live.shared:
@@ -73,11 +72,6 @@ def _notes(live: Live, row: dict[str, Any]) -> tuple[str, ...]:
     result, or guidance."""
     said = live.run.note if row["purpose"] is Purpose.PLAN else live.run.guidance
     return tuple(note for note in (said, live.notes.get(row["subtask"])) if note)
-
-
-def _changeable(live: Live) -> frozenset[int]:
-    """The subtasks that have not started."""
-    return frozenset(n for n, p in live.state.subtasks.items() if p.status in STARTABLE)
 
 
 def _wanted(live: Live, row: dict[str, Any]) -> list[int]:

@@ -44,6 +44,7 @@ from orchestrator.errors import (
 )
 from orchestrator.events import Bus
 from orchestrator.model.base import Call, Model, Purpose, Reply, Usage
+from orchestrator.queue.base import LAST, OWN
 from orchestrator.queue.local import LocalQueue
 from orchestrator.record import changes_of
 from orchestrator.roles import Roles
@@ -192,7 +193,7 @@ class Engine:
 
     @staticmethod
     def _priority(live: Live, subtask: int | None) -> tuple[float, ...]:
-        return () if subtask is None else live.state.work[subtask].rank
+        return OWN if subtask is None else live.state.work[subtask].rank
 
     async def attempt(self, attempt_id: str) -> None:
         """Make the attempt, if it is still to be made, and commit what came of it."""
@@ -280,7 +281,7 @@ class Engine:
                 select(Run.id, Run.version).where(col(Run.advanced_version) < col(Run.version))
             )
             unfinished = await session.exec(
-                select(Attempt.id, Attempt.run_id, Attempt.status, Attempt.worker).where(
+                select(Attempt.id, Attempt.run_id, Attempt.subtask, Attempt.worker).where(
                     Attempt.status != AttemptStatus.FINISHED
                 )
             )
@@ -305,13 +306,13 @@ class Engine:
             if cached is None or cached.run.version < version:
                 self._forget(run_id)
             self._queue.advance(run_id)
-        rows = {id_: (run_id, status, by) for id_, run_id, status, by in unfinished}
+        rows = {id_: (run_id, subtask, by) for id_, run_id, subtask, by in unfinished}
         for id_ in (running & self._queue.running) - rows.keys():
             self._claimed.pop(id_, None)
             self._queue.cancel_attempt(id_)
-        for id_, (run_id, status, by) in rows.items():
-            if status is AttemptStatus.QUEUED:
-                self._queue.attempt(id_, run_id)
+        for id_, (run_id, subtask, by) in rows.items():
+            if by is None:
+                self._queue.attempt(id_, run_id, OWN if subtask is None else LAST)
             elif by == self.worker and not self._queue.knows(id_):
                 await self._give_up(id_, run_id)
 

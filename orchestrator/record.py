@@ -31,7 +31,6 @@ from orchestrator.gate import Gatekeeping
 from orchestrator.model.base import Purpose
 from orchestrator.plan import Plan
 from orchestrator.reviewer import Review, Reviewed
-from orchestrator.state import STARTABLE
 from orchestrator.store.changes import Changes, TeamLimit, changed_plan, new_subtasks
 from orchestrator.store.load import Deployment, Live, expected_usd
 from orchestrator.store.tables import (
@@ -61,13 +60,9 @@ def changes_of(live: Live, actions: list[Action], deployment: Deployment) -> Cha
 
 class _Record:
     def __init__(self, live: Live, deployment: Deployment) -> None:
-        settings = deployment.settings
         self._live = live
         self._deployment = deployment
-        self._settings = settings
-        self._gatekeeping = Gatekeeping(
-            tuple(live.roles), tuple(live.roles.tools), settings.max_subtasks
-        )
+        self._settings = deployment.settings
         self._changes = Changes()
 
     def of(self, actions: list[Action]) -> Changes:
@@ -219,8 +214,10 @@ class _Record:
                 data=finished.data,
             )
             return
-        changeable = {n for n, p in state.subtasks.items() if p.status in STARTABLE}
-        reviewed = reviewer.apply(plan, review, changeable, self._gatekeeping)
+        gatekeeping = Gatekeeping(
+            tuple(self._live.roles), tuple(self._live.roles.tools), self._settings.max_subtasks
+        )
+        reviewed = reviewer.apply(plan, review, state.changeable, gatekeeping)
         self._event(
             EventKind.PLAN_REVIEWED,
             finished,

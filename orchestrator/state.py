@@ -164,6 +164,11 @@ class RunState:
         return self.own.attempt_id is not None or self._counts[SubtaskStatus.RUNNING] > 0
 
     @property
+    def changeable(self) -> frozenset[int]:
+        """The subtasks that have not started, which a review may still change."""
+        return frozenset(n for n, p in self.subtasks.items() if p.status in STARTABLE)
+
+    @property
     def is_review_due(self) -> bool:
         """Whether the orchestrator should look at results before (staged) or while others run."""
         if self.replans >= self.limits.replans or not self.subtasks:

@@ -6,6 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 Handler = Callable[[str], Awaitable[None]]
+Priority = tuple[float, ...]
+
+# What a run does itself: planning, reviews, its answer.
+OWN: Priority = ()
+# A subtask whose rank is not known; those that are have negative ones.
+LAST: Priority = (0.0,)
 
 
 class Queue(Protocol):
@@ -13,14 +19,14 @@ class Queue(Protocol):
 
     A key that is waiting is not taken a second time. `advance` runs one at a time per run;
     asked for while it runs, it runs once more. Attempts share the places there are: within a
-    run by priority (lowest tuple first), between runs so that none is held up by another.
+    run by priority (lowest first), between runs so that none is held up by another.
     """
 
     def advance(self, run_id: str) -> None:
         """See to it that the run is looked at soon."""
         ...
 
-    def attempt(self, attempt_id: str, run_id: str, priority: tuple[float, ...] = ()) -> None:
+    def attempt(self, attempt_id: str, run_id: str, priority: Priority = LAST) -> None:
         """See to it that the attempt is made when a place is free."""
         ...
 

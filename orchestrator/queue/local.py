@@ -10,22 +10,32 @@ from functools import partial
 
 import structlog
 
-from orchestrator.queue.base import Handler
+from orchestrator.queue.base import LAST, OWN, Handler, Priority
 
 log = structlog.get_logger(__name__)
 
 
+# What a run does itself (planning, reviews, its answer) is short of nothing but a place, and a
+# person waits for it: for that there is one place more for every so many.
+_PLACES_FOR_ONE_MORE = 5
+
+
 class LocalQueue:
-    """Runs jobs as tasks of the running event loop. Nothing in it outlives the process."""
+    """Runs jobs as tasks of the running event loop. Nothing in it outlives the process.
+
+    What runs do themselves has a few places of its own where every other is taken.
+    """
 
     def __init__(self, advance: Handler, attempt: Handler, concurrency: int) -> None:
         self._on_advance = advance
         self._on_attempt = attempt
         self._concurrency = concurrency
+        self._extra = max(1, concurrency // _PLACES_FOR_ONE_MORE)
         self._advancing: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
-        self._waiting: dict[str, list[tuple[tuple[float, ...], int, str]]] = {}
+        self._waiting: dict[str, list[tuple[Priority, int, str]]] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._in_extra: set[str] = set()
         self._run_of: dict[str, str] = {}
         self._places: Counter[str] = Counter()
         self._served: dict[str, int] = {}
@@ -54,7 +64,7 @@ class LocalQueue:
                 self._again.discard(run_id)
                 self.advance(run_id)
 
-    def attempt(self, attempt_id: str, run_id: str, priority: tuple[float, ...] = ()) -> None:
+    def attempt(self, attempt_id: str, run_id: str, priority: Priority = LAST) -> None:
         if self._stopping or attempt_id in self._run_of:
             return
         self._run_of[attempt_id] = run_id
@@ -75,31 +85,47 @@ class LocalQueue:
     @property
     def room(self) -> int:
         """Places that are free and wanted by nobody."""
-        taken = sum(not task.done() for task in self._running.values())
+        taken = sum(
+            not task.done() for id_, task in self._running.items() if id_ not in self._in_extra
+        )
         return 0 if self._waiting else self._concurrency - taken
 
     def _fill(self) -> None:
         """Give free places to the run that comes first."""
-        while self._waiting and len(self._running) < self._concurrency and not self._stopping:
-            run_id = min(self._waiting, key=self._turn)
-            jobs = self._waiting[run_id]
-            _, _, attempt_id = heapq.heappop(jobs)
-            if not jobs:
-                del self._waiting[run_id]
-            self._places[run_id] += 1
-            self._begun[run_id] += 1
-            self._served[run_id] = next(self._ticket)
-            task = asyncio.create_task(self._attempt(attempt_id, run_id))
-            self._running[attempt_id] = task
-            # Not in the task itself, which does nothing when it is cancelled before it begins.
-            task.add_done_callback(partial(self._release, attempt_id, run_id))
+        while self._waiting and not self._stopping:
+            is_free = len(self._running) - len(self._in_extra) < self._concurrency
+            candidates = self._waiting if is_free else self._with_own_work()
+            if not candidates:
+                return
+            self._begin(min(candidates, key=self._turn), is_extra=not is_free)
+
+    def _with_own_work(self) -> list[str]:
+        """The runs that may have one of the extra places."""
+        if len(self._in_extra) >= self._extra:
+            return []
+        return [run_id for run_id, jobs in self._waiting.items() if jobs[0][0] == OWN]
+
+    def _begin(self, run_id: str, *, is_extra: bool) -> None:
+        jobs = self._waiting[run_id]
+        _, _, attempt_id = heapq.heappop(jobs)
+        if not jobs:
+            del self._waiting[run_id]
+        if is_extra:
+            self._in_extra.add(attempt_id)
+        self._places[run_id] += 1
+        self._begun[run_id] += 1
+        self._served[run_id] = next(self._ticket)
+        task = asyncio.create_task(self._attempt(attempt_id, run_id))
+        self._running[attempt_id] = task
+        # Not in the task itself, which does nothing when it is cancelled before it begins.
+        task.add_done_callback(partial(self._release, attempt_id, run_id))
 
     def _turn(self, run_id: str) -> tuple[bool, int, int]:
         """The first attempts of a run, as many as there are places, and what it does itself
         (planning, its answer) go before the rest of longer runs; then comes who has the fewest
         places, then who has waited longest."""
         priority, _, _ = self._waiting[run_id][0]
-        is_later = bool(priority) and self._begun[run_id] >= self._concurrency
+        is_later = priority != OWN and self._begun[run_id] >= self._concurrency
         return is_later, self._places[run_id], self._served[run_id]
 
     async def _attempt(self, attempt_id: str, run_id: str) -> None:
@@ -110,6 +136,7 @@ class LocalQueue:
 
     def _release(self, attempt_id: str, run_id: str, _: asyncio.Task[None]) -> None:
         del self._running[attempt_id]
+        self._in_extra.discard(attempt_id)
         del self._run_of[attempt_id]
         self._places[run_id] -= 1
         if not self._places[run_id] and run_id not in self._waiting:

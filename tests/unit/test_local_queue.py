@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.queue.base import OWN
 from orchestrator.queue.local import LocalQueue
 
 
@@ -198,3 +199,17 @@ async def test_what_does_not_end_within_the_grace_time_is_broken_off(work):
 
     assert work.ended == []
     assert work.queue.running == frozenset()
+
+
+async def test_what_a_run_does_itself_does_not_wait_for_the_subtasks_of_others(work):
+    for n in range(4):
+        work.queue.attempt(f"big{n}", "big")
+    for run in ("other", "third"):
+        work.queue.attempt(run, run, OWN)
+    await settle()
+    assert work.attempts == ["big0", "big1", "other"]
+    assert work.queue.room == 0
+
+    work.let_go("other")
+    await settle()
+    assert work.attempts == ["big0", "big1", "other", "third"]
