@@ -54,7 +54,7 @@ async def _database(settings: BotSettings) -> str:
 
 
 async def _roles(settings: BotSettings) -> str:
-    return f"There are {len(Roles.load(settings.roles_file))} roles."
+    return f"There are {len(Roles.load(settings.roles_file, settings.ladder_file))} roles."
 
 
 async def _model(settings: BotSettings) -> str:

@@ -1,11 +1,13 @@
-"""The attempt ladder: with which parameters something is tried, and tried again."""
+"""With which parameters something is tried, and tried again."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.ladder import FALLBACK, HIGHER, Ladder, Step
 from orchestrator.model.base import Effort, Purpose
 from orchestrator.roles import Role
 from orchestrator.settings import Settings
@@ -56,28 +58,39 @@ def of_run(purpose: Purpose, settings: Settings) -> Parameters:
     )
 
 
-def climb(first: Parameters, failed: Sequence[Outcome], fallback_model: str) -> Parameters:
-    """The parameters after `failed`: each failure changes what may have caused it.
-
-    Timed out: twice the time. Empty or invalid: first the failure is only explained, then the
-    effort rises, then the fallback model takes over. Anything else: the fallback model.
-    """
-    parameters = first
-    explained = 0
+def climb(
+    first: Parameters, failed: Iterable[Outcome], ladder: Ladder, fallback_model: str
+) -> Parameters:
+    """The parameters after `failed`: each failure changes what may have caused it."""
+    parameters, taken = first, Counter[int]()
     for outcome in failed:
-        if outcome is Outcome.TIMED_OUT:
-            parameters = replace(parameters, timeout_s=parameters.timeout_s * 2)
-        elif outcome in (Outcome.EMPTY, Outcome.INVALID):
-            explained += 1
-            parameters = _after_bad_output(parameters, explained, fallback_model)
-        else:
-            parameters = replace(parameters, model=fallback_model)
+        position = next((n for n, rung in enumerate(ladder) if outcome in rung.after), None)
+        if position is None:
+            continue
+        steps = ladder[position].steps
+        step = steps[min(taken[position], len(steps) - 1)]
+        parameters = _after(parameters, step, fallback_model)
+        taken[position] += 1
     return parameters
 
 
-def _after_bad_output(parameters: Parameters, times: int, fallback_model: str) -> Parameters:
-    if times == 1:
-        return parameters
-    if times == 2:
-        return replace(parameters, effort=_HIGHER[parameters.effort])
-    return replace(parameters, model=fallback_model)
+def later(first: Parameters, ladder: Ladder, fallback_model: str, attempts: int) -> set[Parameters]:
+    """The parameters that attempts after the first may have, where one kind of failure recurs."""
+    failures = {outcome for rung in ladder for outcome in rung.after}
+    return {
+        climb(first, [outcome] * times, ladder, fallback_model)
+        for outcome in failures
+        for times in range(1, attempts)
+    }
+
+
+def _after(parameters: Parameters, step: Step, fallback_model: str) -> Parameters:
+    model = fallback_model if step.model == FALLBACK else step.model
+    effort = _HIGHER[parameters.effort] if step.effort == HIGHER else step.effort
+    return Parameters(
+        model=model or parameters.model,
+        timeout_s=parameters.timeout_s * step.timeout,
+        max_tokens=int(parameters.max_tokens * step.max_tokens),
+        effort=Effort(effort) if effort else parameters.effort,
+        temperature=parameters.temperature if step.temperature is None else step.temperature,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -48,6 +48,21 @@ NOTHING = Cost()
 
 
 @dataclass(frozen=True, slots=True)
+class Estimate:
+    """What an attempt costs at the most: the first one, and those up the ladder."""
+
+    first: Cost = NOTHING
+    later: Cost = NOTHING
+
+    def after(self, failed: Sequence[object]) -> Cost:
+        """What the next attempt costs at the most when these have failed."""
+        return self.later if failed else self.first
+
+
+FREE = Estimate()
+
+
+@dataclass(frozen=True, slots=True)
 class Budget:
     """The limits of a run; None is no limit."""
 
@@ -69,10 +84,19 @@ def free(model: str, tokens_in: int, tokens_out: int) -> Decimal | None:  # noqa
     return Decimal(0)
 
 
-def worst_case(parameters: Parameters, chars: int, price: Price) -> Cost:
-    """What a call with a prompt of `chars` characters costs at the most."""
+def worst_case(
+    first: Parameters, later: Iterable[Parameters], chars: int, price: Price
+) -> Estimate:
+    """What calls with a prompt of `chars` characters cost at the most: with the `first`
+    parameters, and with the most expensive of the `later` ones."""
     tokens_in = chars // _CHARS_PER_TOKEN + _PROMPT_TOKENS_AT_MOST
-    return _cost(parameters.model, tokens_in, parameters.max_tokens, price)
+    costs = [_cost(p.model, tokens_in, p.max_tokens, price) for p in (first, *later)]
+    most = Cost(
+        max(cost.tokens for cost in costs),
+        max(cost.usd for cost in costs),
+        all(cost.is_known for cost in costs),
+    )
+    return Estimate(costs[0], most)
 
 
 def usual(subtask: Subtask, parameters: Parameters, chars: int, price: Price) -> Cost:

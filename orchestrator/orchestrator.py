@@ -84,7 +84,7 @@ class Orchestrator:
         """
         playbooks.load(settings.playbooks)
         await asyncio.to_thread(migrate, settings.database_url)
-        roles = Roles.load(settings.roles_file)
+        roles = Roles.load(settings.roles_file, settings.ladder_file)
         lock = _lock(settings) if works else None
         database = Database(settings.database_url)
         try:
@@ -111,7 +111,7 @@ class Orchestrator:
             command = replace(command, defaults=defaults_of(self.settings))
         work = partial(control.perform, command=command, actor=actor, gatekeeping=self._gatekeeping)
         done = await self.database.write(work)
-        if self.engine is not None:
+        if self.engine is not None and done.run_id:
             if done.stops:
                 self.engine.cancel(done.run_id)
             self.engine.bus.publish(done.events)

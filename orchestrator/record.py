@@ -133,7 +133,12 @@ class _Record:
         progress = state.own if subtask is None else state.subtasks[subtask]
         cost = state.cost_of(Start(purpose, subtask))
         first, role = self._first(purpose, subtask)
-        parameters = attempts.climb(first, progress.failed, self._settings.fallback_model)
+        parameters = attempts.climb(
+            first,
+            progress.failed,
+            self._live.roles.ladder_of(role),
+            self._settings.fallback_model,
+        )
         attempt = new_row(
             Attempt,
             run_id=run.id,

@@ -10,13 +10,18 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from orchestrator import ladder
 from orchestrator.errors import ConfigurationError
+from orchestrator.ladder import Ladder
 from orchestrator.model.base import Effort
 from orchestrator.plan import DEFAULT_ROLE, PlanRole
 
 
 class Role(BaseModel):
-    """A kind of worker. `timeout_s` is the seconds of one attempt; None means the default."""
+    """A kind of worker. `timeout_s` is the seconds of one attempt; None means the default.
+
+    Its `ladder` goes before that of the deployment.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,19 +35,24 @@ class Role(BaseModel):
     max_tokens: int = Field(default=8192, gt=0)
     tools: tuple[str, ...] = ()
     output_schema: dict[str, Any] | None = None
+    ladder: Ladder = ()
 
 
 class Roles(Mapping[str, Role]):
-    """The roles of a deployment by name; the default role is always among them."""
+    """The roles of a deployment by name; the default role is always among them.
 
-    def __init__(self, roles: Mapping[str, Role]):
+    `ladder` is what all of them climb, and what planning, reviews and answers climb.
+    """
+
+    def __init__(self, roles: Mapping[str, Role], ladder: Ladder = ()):
         if DEFAULT_ROLE not in roles:
             raise ConfigurationError(f"The roles need one named “{DEFAULT_ROLE}”, the default.")
         self._roles = dict(roles)
+        self.ladder = ladder
 
     @classmethod
-    def load(cls, path: Path | None = None) -> Roles:
-        """The shipped roles, with those of the YAML file at `path` added or put in their place.
+    def load(cls, path: Path | None = None, ladder_path: Path | None = None) -> Roles:
+        """The shipped roles and ladder, with those of the YAML files added or put before them.
 
         Raises ConfigurationError with the file's name and what is wrong in it.
         """
@@ -56,7 +66,7 @@ class Roles(Mapping[str, Role]):
                 raise ConfigurationError(
                     f"The roles file {path} cannot be read: {error.strerror}."
                 ) from error
-        return cls(roles)
+        return cls(roles, ladder.load(ladder_path))
 
     def with_plan_roles(self, added: tuple[PlanRole, ...]) -> Roles:
         """These roles and those a plan made up, which never get a tool that no role here has."""
@@ -70,7 +80,11 @@ class Roles(Mapping[str, Role]):
             )
             for role in added
         }
-        return Roles(made_up | self._roles)
+        return Roles(made_up | self._roles, self.ladder)
+
+    def ladder_of(self, role: str | None) -> Ladder:
+        """What a worker of this role climbs; without one, what the run does itself."""
+        return (self._roles[role].ladder if role else ()) + self.ladder
 
     @property
     def tools(self) -> frozenset[str]:

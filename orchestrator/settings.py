@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     roles_file: Path | None = Field(
         default=None, description="A YAML file of roles, added to the shipped ones."
     )
+    ladder_file: Path | None = Field(
+        default=None, description="A YAML file of the attempt ladder, put before the shipped one."
+    )
     prices_file: Path | None = Field(
         default=None, description="A YAML file of model prices, put before the shipped ones."
     )

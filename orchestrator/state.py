@@ -26,7 +26,7 @@ from orchestrator.actions import (
     Synthesize,
     TryAgain,
 )
-from orchestrator.budget import NO_LIMIT, NOTHING, Budget, Cost
+from orchestrator.budget import FREE, NO_LIMIT, NOTHING, Budget, Cost, Estimate
 from orchestrator.model.base import Purpose
 from orchestrator.plan import Pattern, Plan
 from orchestrator.store.tables import Outcome, RequestKind, RunStatus, SubtaskStatus
@@ -57,7 +57,7 @@ class Work:
     # Longest remaining path first, then priority 1 to 5, then the order of the plan.
     rank: tuple[float, int, int]
     stage: int = 1
-    cost: Cost = NOTHING
+    cost: Estimate = FREE
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class RunState:
     budget: Budget = NO_LIMIT
     spent: Cost = NOTHING
     reserved: Cost = NOTHING
-    own_costs: Mapping[Purpose, Cost] = field(default_factory=dict)
+    own_costs: Mapping[Purpose, Estimate] = field(default_factory=dict)
     work: Mapping[int, Work] = field(default_factory=dict)
     subtasks: dict[int, Progress] = field(default_factory=dict)
     finished: list[Finished] = field(default_factory=list)
@@ -209,14 +209,14 @@ class RunState:
     def cost_of(self, start: Start) -> Cost:
         """What such an attempt costs at the most."""
         if start.subtask is not None:
-            return self.work[start.subtask].cost
-        return self.own_costs.get(start.purpose, NOTHING)
+            return self.work[start.subtask].cost.after(self.subtasks[start.subtask].failed)
+        return self.own_costs.get(start.purpose, FREE).after(self.own.failed)
 
     def can_afford(self, start: Start) -> bool:
         """Whether the attempt stays within the budget, with the answer's cost held back."""
         needed = self.spent + self.reserved + self.cost_of(start)
         if start.purpose is not Purpose.SYNTHESIS:
-            needed += self.own_costs.get(Purpose.SYNTHESIS, NOTHING)
+            needed += self.own_costs.get(Purpose.SYNTHESIS, FREE).first
         return self.budget.allows(needed)
 
     def is_current(self, finished: Finished) -> bool:
@@ -386,7 +386,7 @@ def portions(sizes: Mapping[int, int], allowance: int | None) -> list[list[int]]
 
 
 def works(
-    plan: Plan, seconds: Mapping[int, float], costs: Mapping[int, Cost] | None = None
+    plan: Plan, seconds: Mapping[int, float], costs: Mapping[int, Estimate] | None = None
 ) -> dict[int, Work]:
     """What `plan` means for decisions, with the expected seconds and worst cost of each subtask."""
     costs = costs or {}
@@ -397,7 +397,7 @@ def works(
             after[subtask.number],
             (-longest[subtask.number], subtask.priority, position),
             subtask.stage or 1,
-            costs.get(subtask.number, NOTHING),
+            costs.get(subtask.number, FREE),
         )
         for position, subtask in enumerate(plan.subtasks)
     }

@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from orchestrator import attempts, budget
 from orchestrator.actions import Finished
+from orchestrator.attempts import Parameters
 from orchestrator.budget import NOTHING, Budget, Cost, Price, free
 from orchestrator.model.base import Purpose
 from orchestrator.plan import SECONDS_BY_SIZE, Pattern, Plan, Subtask
@@ -122,7 +123,9 @@ async def _works(
     return works(plan, seconds, _subtask_costs(run, plan, roles, deployment))
 
 
-def _subtask_costs(run: Run, plan: Plan, roles: Roles, deployment: Deployment) -> dict[int, Cost]:
+def _subtask_costs(
+    run: Run, plan: Plan, roles: Roles, deployment: Deployment
+) -> dict[int, budget.Estimate]:
     """What an attempt at each subtask costs at the most."""
     settings, after = deployment.settings, dict(edges(plan))
     costs = {}
@@ -132,8 +135,18 @@ def _subtask_costs(run: Run, plan: Plan, roles: Roles, deployment: Deployment) -
             run.task, run.context, settings, Purpose.SUBTASK, len(after[item.number])
         )
         chars += len(item.instructions)
-        costs[item.number] = budget.worst_case(parameters, chars, deployment.price)
+        costs[item.number] = _worst_case(parameters, roles, item.role, chars, deployment)
     return costs
+
+
+def _worst_case(
+    first: Parameters, roles: Roles, role: str | None, chars: int, deployment: Deployment
+) -> budget.Estimate:
+    settings = deployment.settings
+    later = attempts.later(
+        first, roles.ladder_of(role), settings.fallback_model, settings.subtask_attempts
+    )
+    return budget.worst_case(first, later, chars, deployment.price)
 
 
 def expected_usd(deployment: Deployment, task: str, plan: Plan) -> Decimal | None:
@@ -150,7 +163,9 @@ def expected_usd(deployment: Deployment, task: str, plan: Plan) -> Decimal | Non
     return expected.usd if expected.is_known else None
 
 
-def _own_costs(run: Run, plan: Plan | None, deployment: Deployment) -> dict[Purpose, Cost]:
+def _own_costs(
+    run: Run, plan: Plan | None, deployment: Deployment
+) -> dict[Purpose, budget.Estimate]:
     settings, results = deployment.settings, len(plan.subtasks) if plan else 0
     costs = {}
     for purpose in (Purpose.PLAN, Purpose.REVIEW, Purpose.SYNTHESIS):
@@ -158,7 +173,7 @@ def _own_costs(run: Run, plan: Plan | None, deployment: Deployment) -> dict[Purp
             run.task, run.context, settings, purpose, 0 if purpose is Purpose.PLAN else results
         )
         parameters = attempts.of_run(purpose, settings)
-        costs[purpose] = budget.worst_case(parameters, chars, deployment.price)
+        costs[purpose] = _worst_case(parameters, deployment.roles, None, chars, deployment)
     return costs
 
 

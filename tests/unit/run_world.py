@@ -21,7 +21,7 @@ from orchestrator.actions import (
     Succeed,
     Synthesize,
 )
-from orchestrator.budget import NO_LIMIT, NOTHING
+from orchestrator.budget import FREE, NO_LIMIT, NOTHING
 from orchestrator.decide import decide
 from orchestrator.model.base import Purpose
 from orchestrator.plan import Pattern
@@ -172,7 +172,7 @@ class World:
         needed = self.spent + sum(self.reserved.values(), NOTHING)
         assert self.budget.allows(needed)
         if any(action.purpose is not Purpose.SYNTHESIS for action in started):
-            held_back = self.own_costs.get(Purpose.SYNTHESIS, NOTHING)
+            held_back = self.own_costs.get(Purpose.SYNTHESIS, FREE).first
             assert self.budget.allows(needed + held_back), "nothing is left for the answer"
         left = [n for n, p in self.subtasks.items() if self._could_start(n, p)]
         if self.status is RunStatus.RUNNING and len(running) < self.concurrency and left:

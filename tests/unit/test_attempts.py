@@ -4,13 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator import attempts
+from orchestrator import attempts, ladder
 from orchestrator.attempts import Parameters
+from orchestrator.errors import ConfigurationError
 from orchestrator.model.base import Effort, Purpose
-from orchestrator.roles import Role
+from orchestrator.roles import Role, Roles
 from orchestrator.settings import Settings
 from orchestrator.store.tables import Outcome
 
+LADDER = ladder.load()
 FIRST = Parameters(model="good", timeout_s=30, max_tokens=1000)
 BAD = (Outcome.EMPTY, Outcome.INVALID)
 failures = st.sampled_from(
@@ -19,7 +21,7 @@ failures = st.sampled_from(
 
 
 def climbed(*failed, first=FIRST):
-    return attempts.climb(first, failed, "fallback")
+    return attempts.climb(first, failed, LADDER, "fallback")
 
 
 def test_the_first_attempt_is_made_as_the_role_says():
@@ -34,7 +36,7 @@ def test_each_time_out_doubles_the_time():
 @pytest.mark.parametrize("outcome", BAD)
 def test_bad_output_is_explained_then_thought_over_then_left_to_the_fallback_model(outcome):
     assert climbed(outcome) == FIRST
-    assert climbed(outcome, outcome) == Parameters("good", 30, 1000, Effort.HIGH)
+    assert climbed(outcome, outcome) == Parameters("good", 30, 2000, Effort.HIGH)
     assert climbed(outcome, outcome, outcome).model == "fallback"
 
 
@@ -46,7 +48,7 @@ def test_who_refuses_or_breaks_is_replaced_by_the_fallback_model(outcome):
 def test_failures_of_different_kinds_add_up():
     parameters = climbed(Outcome.EMPTY, Outcome.TIMED_OUT, Outcome.INVALID, Outcome.REFUSED)
 
-    assert parameters == Parameters("fallback", 60, 1000, Effort.HIGH)
+    assert parameters == Parameters("fallback", 60, 2000, Effort.HIGH)
 
 
 @pytest.mark.parametrize(
@@ -104,3 +106,52 @@ def test_planning_and_synthesis_have_the_planners_model_and_time():
 
     assert (plan.model, plan.timeout_s) == (synthesis.model, synthesis.timeout_s) == ("best", 99)
     assert synthesis.max_tokens == 500
+
+
+def test_a_ladder_of_ones_own_goes_before_the_shipped_one(tmp_path):
+    file = tmp_path / "ladder.yml"
+    file.write_text("- after: [refused]\n  steps: [{temperature: 0.2}, {model: own, timeout: 3}]\n")
+    own = ladder.load(file)
+
+    assert attempts.climb(FIRST, [Outcome.REFUSED], own, "fallback").temperature == 0.2
+    twice = attempts.climb(FIRST, [Outcome.REFUSED] * 2, own, "fallback")
+    assert (twice.model, twice.timeout_s) == ("own", 90)
+    assert attempts.climb(FIRST, [Outcome.ERRORED], own, "fallback").model == "fallback"
+
+
+def test_a_role_may_climb_a_ladder_of_its_own(tmp_path):
+    file = tmp_path / "roles.yml"
+    file.write_text(
+        "careful: {prompt: Be careful., ladder: [{after: [timed_out], steps: [{timeout: 4}]}]}"
+    )
+    roles = Roles.load(file)
+
+    def time_after_a_time_out(role):
+        return attempts.climb(FIRST, [Outcome.TIMED_OUT], roles.ladder_of(role), "x").timeout_s
+
+    assert time_after_a_time_out("careful") == 120
+    assert time_after_a_time_out("writer") == time_after_a_time_out(None) == 60
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "- after: [succeeded]\n  steps: [{}]",
+        "- after: [timed_out]\n  steps: []",
+        "- after: [timed_out]\n  steps: [{timeout: 0.5}]",
+        "- after: [timed_out]\n  steps: [{tmeout: 2}]",
+        "after: [",
+        "just words",
+    ],
+)
+def test_a_ladder_that_is_none_is_refused_with_its_name(content, tmp_path):
+    file = tmp_path / "ladder.yml"
+    file.write_text(content)
+
+    with pytest.raises(ConfigurationError, match=r"ladder\.yml is not right"):
+        ladder.load(file)
+
+
+def test_a_ladder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        ladder.load(tmp_path / "none.yml")

@@ -56,7 +56,7 @@ def test_every_limit_counts_and_may_be_used_up_to_the_last(limits, is_allowed):
 @given(st.integers(0, 100_000), st.integers(1, 50_000))
 def test_the_worst_case_has_the_whole_prompt_and_all_output(chars, max_tokens):
     parameters = Parameters("model", 30, max_tokens)
-    worst = budget.worst_case(parameters, chars, a_cent_a_token)
+    worst = budget.worst_case(parameters, [], chars, a_cent_a_token).first
 
     assert worst.tokens >= chars / 3 + max_tokens
     assert worst.usd == Decimal(worst.tokens) / 100
@@ -68,11 +68,11 @@ def test_what_a_subtask_should_cost_is_below_the_worst_case(size):
     parameters = Parameters("model", 30, 8_192)
 
     usual = budget.usual(subtask, parameters, 900, a_cent_a_token)
-    assert usual.tokens < budget.worst_case(parameters, 900, a_cent_a_token).tokens
+    assert usual.tokens < budget.worst_case(parameters, [], 900, a_cent_a_token).first.tokens
 
 
 def test_a_price_that_nobody_knows_is_no_price_and_says_so():
-    worst = budget.worst_case(PARAMETERS, 300, lambda *_: None)
+    worst = budget.worst_case(PARAMETERS, [], 300, lambda *_: None).first
 
     assert (worst.usd, worst.is_known) == (0, False)
     assert worst.tokens > 1_000
@@ -87,3 +87,14 @@ def test_a_prompt_is_no_longer_than_what_the_models_get_to_read():
     assert budget.prompt_chars(long, long, settings, Purpose.SUBTASK, 2) == 3_000
     assert budget.prompt_chars(long, "", settings, Purpose.SYNTHESIS, 100) == 3_000
     assert budget.prompt_chars("x", "y", settings, Purpose.PLAN, 0) == 2
+
+
+def test_after_a_failure_the_most_expensive_step_of_the_ladder_is_set_aside():
+    dear = Parameters("dear", 30, 1_000)
+    prices = {"dear": Decimal(2), "cheap": Decimal(1)}
+    worst = budget.worst_case(
+        Parameters("cheap", 30, 1_000), [dear], 300, lambda model, *_: prices[model]
+    )
+
+    assert worst.after([]).usd == 1
+    assert worst.after(["errored"]).usd == 2

@@ -4,7 +4,7 @@ from plan_strategies import graphs
 from run_world import World
 
 from orchestrator.actions import Finished, Start, Synthesize
-from orchestrator.budget import Budget, Cost
+from orchestrator.budget import Budget, Cost, Estimate
 from orchestrator.decide import decide
 from orchestrator.model.base import Purpose
 from orchestrator.plan import Pattern, Plan, Subtask
@@ -21,7 +21,16 @@ FAILURES = (
 _SAYS_A_PERSON_HAS = 6
 
 
-COSTS = {Purpose.PLAN: Cost(5), Purpose.REVIEW: Cost(3), Purpose.SYNTHESIS: Cost(7)}
+COSTS = {
+    Purpose.PLAN: Estimate(Cost(5), Cost(6)),
+    Purpose.REVIEW: Estimate(Cost(3), Cost(3)),
+    Purpose.SYNTHESIS: Estimate(Cost(7), Cost(8)),
+}
+
+
+def _estimate(draw):
+    first = draw(st.integers(1, 9))
+    return Estimate(Cost(first), Cost(first + draw(st.integers(0, 3))))
 
 
 @st.composite
@@ -43,7 +52,7 @@ def works_of(draw, max_nodes=7, pattern=Pattern.GRAPH):
         ),
     )
     seconds = {number: draw(st.integers(1, 9)) for number in needs}
-    return works(plan, seconds, {number: Cost(draw(st.integers(1, 9))) for number in needs})
+    return works(plan, seconds, {number: _estimate(draw) for number in needs})
 
 
 @st.composite

@@ -16,7 +16,7 @@ from orchestrator.actions import (
     Start,
     Synthesize,
 )
-from orchestrator.budget import NOTHING, Budget, Cost
+from orchestrator.budget import FREE, NOTHING, Budget, Cost, Estimate
 from orchestrator.decide import decide
 from orchestrator.model.base import Purpose
 from orchestrator.plan import Pattern
@@ -31,7 +31,12 @@ def dollars(amount):
     return Cost(0, Decimal(amount))
 
 
-def work(*stages, cost=NOTHING):
+def at_most(cost):
+    """The first attempt costs as much as any later one."""
+    return Estimate(cost, cost)
+
+
+def work(*stages, cost=FREE):
     """Subtasks that wait for nothing, of these stages."""
     return {
         number: Work((), (0.0, 3, number), stage, cost) for number, stage in enumerate(stages, 1)
@@ -73,7 +78,7 @@ def test_whatever_calls_cost_a_run_never_overruns_its_limit_and_asks_when_it_mus
 ):
     """Calls use any part of what was reserved for them; a person who is asked allows more."""
     work_ = {
-        n: Work(of, (0.0, 3, n), 1, Cost(prices[n - 1], Decimal(prices[n - 1])))
+        n: Work(of, (0.0, 3, n), 1, at_most(Cost(prices[n - 1], Decimal(prices[n - 1]))))
         for n, of in needs.items()
     }
     held_back = Cost(answer, Decimal(answer))
@@ -81,7 +86,7 @@ def test_whatever_calls_cost_a_run_never_overruns_its_limit_and_asks_when_it_mus
         work_,
         concurrency=concurrency,
         budget=Budget(limit, Decimal(limit)),
-        own_costs={Purpose.SYNTHESIS: held_back},
+        own_costs={Purpose.SYNTHESIS: at_most(held_back)},
     )
     reserved = {}
     for turn in range(500):
@@ -113,9 +118,9 @@ def test_whatever_calls_cost_a_run_never_overruns_its_limit_and_asks_when_it_mus
 
 def test_as_much_starts_as_can_be_paid_with_the_answer():
     state = running(
-        work(1, 1, 1, cost=dollars(2)),
+        work(1, 1, 1, cost=at_most(dollars(2))),
         budget=Budget(usd=Decimal(5)),
-        own_costs={Purpose.SYNTHESIS: dollars(1)},
+        own_costs={Purpose.SYNTHESIS: at_most(dollars(1))},
     )
 
     assert starts(decide(state)) == [1, 2]
@@ -123,7 +128,7 @@ def test_as_much_starts_as_can_be_paid_with_the_answer():
 
 
 def test_a_run_that_can_pay_nothing_asks_once_and_starts_nothing():
-    state = running(work(1, 1, cost=dollars(2)), budget=Budget(usd=Decimal(1)))
+    state = running(work(1, 1, cost=at_most(dollars(2))), budget=Budget(usd=Decimal(1)))
 
     assert decide(state) == [AskBudget()]
     assert decide(state) == []
@@ -134,7 +139,7 @@ def test_what_was_held_back_pays_the_answer():
         work(1),
         DONE,
         budget=Budget(usd=Decimal(1)),
-        own_costs={Purpose.SYNTHESIS: dollars(1)},
+        own_costs={Purpose.SYNTHESIS: at_most(dollars(1))},
     )
 
     assert decide(state) == [Synthesize(), Start(Purpose.SYNTHESIS, None)]
@@ -146,7 +151,7 @@ def test_a_review_that_cannot_be_paid_asks_before_the_answer_is_written():
         DONE,
         pattern=Pattern.DYNAMIC,
         budget=Budget(usd=Decimal(1)),
-        own_costs={Purpose.REVIEW: dollars(1), Purpose.SYNTHESIS: dollars(1)},
+        own_costs={purpose: at_most(dollars(1)) for purpose in (Purpose.REVIEW, Purpose.SYNTHESIS)},
     )
 
     assert decide(state) == [AskBudget()]
