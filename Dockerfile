@@ -17,6 +17,6 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     DATABASE_URL=sqlite+aiosqlite:////data/orchestrator.db
 VOLUME /data
-HEALTHCHECK --interval=30s --timeout=10s --start-period=20s CMD ["python", "-m", "bot", "doctor", "--quiet"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=20s CMD ["python", "-m", "bot", "doctor", "--quiet", "--no-calls"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["python", "-m", "bot"]

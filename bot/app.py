@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
+from typing import Any
 
 import aiohttp
 import structlog
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
@@ -18,8 +21,10 @@ from bot import clock, listeners
 from bot.access import Access
 from bot.bot import Bot
 from bot.ending import told_to_end
+from bot.installations import Authorize, Installations, OneToken, Tokens, team_of
 from bot.publisher import Publisher
 from bot.settings import BotSettings
+from bot.socket_mode import SocketMode
 from orchestrator.errors import ConfigurationError
 from orchestrator.events import Event, EventKind
 from orchestrator.model.base import Model
@@ -31,7 +36,9 @@ _CALL_SECONDS = 15
 
 
 @asynccontextmanager
-async def open_client(token: str, settings: BotSettings) -> AsyncIterator[AsyncWebClient]:
+async def open_client(
+    settings: BotSettings, token: str | None = None
+) -> AsyncIterator[AsyncWebClient]:
     """A client for the Web API, here or elsewhere, that keeps its connections."""
     url = settings.slack_api_url.rstrip("/") + "/"
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(_CALL_SECONDS)) as session:
@@ -45,25 +52,29 @@ async def open_client(token: str, settings: BotSettings) -> AsyncIterator[AsyncW
 
 @asynccontextmanager
 async def open_bot(
-    settings: BotSettings, client: AsyncWebClient, model: Model | None = None
+    orchestrator: Orchestrator, client: AsyncWebClient, tokens: Tokens, settings: BotSettings
 ) -> AsyncIterator[Bot]:
-    """A bot that works and publishes for the one workspace of `client`, without listening yet."""
+    """A bot that works and publishes wherever there are `tokens` for, without listening yet.
 
-    async def clients(_: str) -> AsyncWebClient:
-        return client
-
-    async with Orchestrator.open(settings, model) as orchestrator:
-        database = orchestrator.database
-        publisher = Publisher(database, clients, settings.updates_per_minute)
-        unsubscribe = orchestrator.subscribe(partial(_show, publisher))
-        publisher.start()
-        scheduler = clock.start(orchestrator, settings.approval_days, publisher.wake)
-        try:
-            yield Bot(orchestrator, publisher, Access(database, clients), settings)
-        finally:
-            scheduler.shutdown(wait=False)
-            unsubscribe()
-            await publisher.stop()
+    `client` has no token of its own: all workspaces share its connections.
+    """
+    database = orchestrator.database
+    installations = Installations(database, tokens, client, orchestrator.leave)
+    publisher = Publisher(database, installations.client, settings.updates_per_minute)
+    unsubscribe = orchestrator.subscribe(partial(_show, publisher))
+    warming = asyncio.create_task(installations.warm())
+    publisher.start()
+    scheduler = clock.start(orchestrator, settings.approval_days, publisher.wake)
+    try:
+        access = Access(database, installations.client)
+        yield Bot(orchestrator, publisher, access, settings, installations)
+    finally:
+        scheduler.shutdown(wait=False)
+        unsubscribe()
+        warming.cancel()
+        await asyncio.gather(warming, return_exceptions=True)
+        await publisher.stop()
+        await installations.close()
 
 
 def _show(publisher: Publisher, event: Event) -> None:
@@ -72,27 +83,51 @@ def _show(publisher: Publisher, event: Event) -> None:
     publisher.wake()
 
 
-def app_of(bot: Bot, client: AsyncWebClient, signing_secret: str | None = None) -> AsyncApp:
+def app_of(
+    bot: Bot,
+    client: AsyncWebClient,
+    signing_secret: str | None = None,
+    oauth_flow: AsyncOAuthFlow | None = None,
+) -> AsyncApp:
     """The Bolt app with every listener registered."""
     app = AsyncApp(
         client=client,
+        authorize=Authorize(bot.installations),  # type: ignore[arg-type] # it takes these, too
         signing_secret=signing_secret,
         request_verification_enabled=signing_secret is not None,
         ignoring_self_events_enabled=True,
+        oauth_flow=oauth_flow,
     )
+    app.middleware(partial(_note_organisation, bot.installations))
     listeners.register(app, bot)
     return app
+
+
+async def _note_organisation(
+    installations: Installations,
+    context: AsyncBoltContext,
+    body: dict[str, Any],
+    next_: Callable[[], Awaitable[None]],
+) -> None:
+    """Whoever finds the token of a workspace later has to know whose installation covers it."""
+    team_id = team_of(body)
+    if context.is_enterprise_install and context.enterprise_id and team_id:
+        await installations.note(team_id, context.enterprise_id)
+    await next_()
 
 
 @asynccontextmanager
 async def connected(settings: BotSettings, model: Model | None = None) -> AsyncIterator[Bot]:
     """The bot at work in the workspace of its tokens, listening over Socket Mode."""
-    bot_token, app_token = settings.check_socket_mode()
-    async with open_client(bot_token, settings) as client:
-        await check_token(client, settings)
+    bot_token, app_token = settings.check_bot_token(), settings.check_app_token()
+    async with open_client(settings) as client:
+        await check_token(bot_token, settings)
         await check_app_token(app_token, settings)
-        async with open_bot(settings, client, model) as bot:
-            handler = AsyncSocketModeHandler(app_of(bot, client), app_token)
+        async with (
+            Orchestrator.open(settings, model) as orchestrator,
+            open_bot(orchestrator, client, OneToken(bot_token), settings) as bot,
+        ):
+            handler = SocketMode(app_of(bot, client), app_token)
             try:
                 await handler.connect_async()
                 log.info("connected", url=settings.slack_api_url)
@@ -107,11 +142,16 @@ async def run_socket_mode(settings: BotSettings, model: Model | None = None) -> 
         await told_to_end()
 
 
-async def check_token(client: AsyncWebClient, settings: BotSettings) -> None:
-    """Raises ConfigurationError when the workspace does not know us or cannot be reached."""
+async def check_token(bot_token: str, settings: BotSettings) -> str:
+    """The scopes that were granted, as Slack writes them.
+
+    Raises ConfigurationError when the workspace does not know us or cannot be reached.
+    """
     hint = "Copy it again from your app's page under OAuth & Permissions"
-    with _explained(settings, "SLACK_BOT_TOKEN", hint):
-        await client.auth_test()
+    async with open_client(settings, bot_token) as client:
+        with _explained(settings, "SLACK_BOT_TOKEN", hint):
+            answer = await client.auth_test()
+    return str(answer.headers.get("x-oauth-scopes", ""))
 
 
 async def check_app_token(app_token: str, settings: BotSettings) -> None:
@@ -120,7 +160,7 @@ async def check_app_token(app_token: str, settings: BotSettings) -> None:
     The library would try to connect for ever.
     """
     hint = "Create one under Basic Information → App-Level Tokens with the scope connections:write"
-    async with open_client(app_token, settings) as client:
+    async with open_client(settings, app_token) as client:
         with _explained(settings, "SLACK_APP_TOKEN", hint):
             await client.apps_connections_open(app_token=app_token)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import structlog
 from slack_sdk.errors import SlackApiError
@@ -12,10 +14,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.access import Access
 from bot.blocks import note, text
+from bot.installations import Installations
 from bot.publisher import Publisher
 from bot.settings import BotSettings
 from bot.view import RunView, run_view
-from orchestrator.commands import Actor, Command, Done
+from orchestrator.commands import Actor, Command, Done, Reject, Stop
 from orchestrator.errors import NotFound, Outdated, Refused
 from orchestrator.orchestrator import Orchestrator
 
@@ -24,6 +27,7 @@ log = structlog.get_logger(__name__)
 # A click is good for three seconds.
 _TOO_LATE = frozenset({"expired_trigger_id", "trigger_expired"})
 
+T = TypeVar("T")
 Say = Callable[[str], Awaitable[object]]
 Work = Callable[[], Awaitable[object]]
 
@@ -45,16 +49,30 @@ class Bot:
         publisher: Publisher,
         access: Access,
         settings: BotSettings,
+        installations: Installations,
     ) -> None:
         self.orchestrator = orchestrator
         self.publisher = publisher
         self.access = access
         self.settings = settings
+        self.installations = installations
+        self._tasks: set[asyncio.Task[Any]] = set()
 
-    async def act(self, command: Command, actor: Actor) -> Done:
-        """Carry out a command on a run, if this person may. Raises Refused."""
-        await self.access.check(await self._run_of(command), actor)
-        return await self.orchestrator.do(command, actor)
+    async def act(self, command: Command, actor: Actor, *, claim: str | None = None) -> Done:
+        """Carry out a command on a run, if this person may. Raises Refused.
+
+        `claim` is the key of the event it comes from, as for `Orchestrator.do`.
+        """
+        withdraws = isinstance(command, Stop | Reject)
+        await self.access.check(await self._run_of(command), actor, withdraws=withdraws)
+        return await self.orchestrator.do(command, actor, claim=claim)
+
+    def begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Do `work` even if nobody waits for it any more."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def view(self, run_id: str, actor: Actor) -> RunView:
         """The view of a run, if this person may see it. Raises NotFound."""

@@ -5,16 +5,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-import yaml
-
-from bot.app import check_app_token, check_token, open_client
+from bot import scopes
+from bot.app import check_app_token, check_token
 from bot.settings import BotSettings
-from orchestrator.errors import ConfigurationError
+from orchestrator import text
+from orchestrator.errors import (
+    ConfigurationError,
+    ModelEmpty,
+    ModelError,
+    ModelInvalid,
+    ModelRefused,
+    ModelTruncated,
+)
+from orchestrator.model.base import Call, Model, Purpose
 from orchestrator.orchestrator import model_of
 from orchestrator.roles import Roles
 from orchestrator.store.migrate import migrate
+
+# An answer, if not a good one: the key and the model are in order.
+_ANSWERED = (ModelEmpty, ModelInvalid, ModelRefused, ModelTruncated)
+_MODEL_TOKENS = 64
+_MODEL_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,26 +37,25 @@ class Finding:
     sentence: str
 
 
-async def examine(folder: Path) -> list[Finding]:
-    """Everything there is to say; `folder` is where manifest.yml may be."""
+Check = Callable[[BotSettings], Awaitable[str]]
+
+
+async def examine(*, calls: bool = True) -> list[Finding]:
+    """Everything there is to say; without `calls` only what needs neither Slack nor a model."""
     try:
         settings = BotSettings.load()
     except ConfigurationError as error:
         return [Finding(is_fine=False, sentence=str(error))]
-    manifest = folder / "manifest.yml"
-    checks: list[Callable[[], Awaitable[str]]] = [
-        lambda: _database(settings),
-        lambda: _roles(settings),
-        lambda: _model(settings),
-        lambda: _slack(settings, manifest if manifest.exists() else None),
-    ]
-    return [await _finding(check) for check in checks]
+    checks: list[Check] = [_database, _roles]
+    if calls:
+        checks += [_model, *_ways_in(settings)]
+    return [await _finding(check, settings) for check in checks]
 
 
-async def _finding(check: Callable[[], Awaitable[str]]) -> Finding:
+async def _finding(check: Check, settings: BotSettings) -> Finding:
     try:
-        return Finding(is_fine=True, sentence=await check())
-    except ConfigurationError as error:
+        return Finding(is_fine=True, sentence=await check(settings))
+    except (ConfigurationError, ModelError) as error:
         return Finding(is_fine=False, sentence=str(error))
 
 
@@ -54,38 +65,70 @@ async def _database(settings: BotSettings) -> str:
 
 
 async def _roles(settings: BotSettings) -> str:
-    return f"There are {len(Roles.load(settings.roles_file, settings.ladder_file))} roles."
+    return f"There are {len(Roles.load(settings.roles_file))} roles."
 
 
 async def _model(settings: BotSettings) -> str:
-    await model_of(settings).close()
+    """Ask each model a few words: nothing else shows whether key, limit and model are in order."""
+    model = model_of(settings)
+    names = (settings.planner_model, settings.worker_model, settings.fallback_model)
+    try:
+        for name in dict.fromkeys(names):
+            await _ask(model, name)
+    finally:
+        await model.close()
     if settings.model == "offline":
         return "Answers are made up offline (ORCHESTRATOR_MODEL=offline)."
     place = settings.anthropic_base_url or "Anthropic"
-    return f"{place} answers; planner {settings.planner_model}, workers {settings.worker_model}."
+    return f"{place} answers as {text.listing(list(dict.fromkeys(names)))}."
 
 
-async def _slack(settings: BotSettings, manifest: Path | None) -> str:
-    if settings.slack_signing_secret is not None:
-        token, _ = settings.check_http()
-    else:
-        token, app_token = settings.check_socket_mode()
-        await check_app_token(app_token, settings)
-    async with open_client(token, settings) as client:
-        await check_token(client, settings)
-        answer = await client.auth_test()
-    _scopes(answer.headers.get("x-oauth-scopes", ""), manifest)
-    return f"Slack knows us as {answer['user']} in {answer['team']}."
-
-
-def _scopes(granted: str, manifest: Path | None) -> None:
-    """Raises ConfigurationError that lists the scopes of the manifest that were not granted."""
-    if not granted or manifest is None:
+async def _ask(model: Model, name: str) -> None:
+    call = Call(
+        Purpose.SYNTHESIS,
+        name,
+        "Answer with the word: yes.",
+        ({"role": "user", "content": "Are you there?"},),
+        max_tokens=_MODEL_TOKENS,
+        timeout_s=_MODEL_SECONDS,
+        task="Are you there?",
+    )
+    try:
+        await model.complete(call)
+    except _ANSWERED:
         return
-    wanted = yaml.safe_load(manifest.read_text())["oauth_config"]["scopes"]["bot"]
-    missing = sorted(set(wanted) - {scope.strip() for scope in granted.split(",")})
-    if missing:
+
+
+def _ways_in(settings: BotSettings) -> list[Check]:
+    """How Slack reaches the bot, by what is set."""
+    if settings.has_oauth:
+        return [_signing_secret, _oauth]
+    if settings.slack_signing_secret is None:
+        return [_token, _socket_mode]
+    checks: list[Check] = [_token, _signing_secret]
+    return checks if settings.slack_app_token is None else [*checks, _socket_mode]
+
+
+async def _token(settings: BotSettings) -> str:
+    granted = await check_token(settings.check_bot_token(), settings)
+    if missing := scopes.missing(granted):
         raise ConfigurationError(
             f"The app lacks the scopes {', '.join(missing)}. Add them under OAuth & Permissions "
             "(or paste manifest.yml again) and reinstall the app."
         )
+    return f"Slack knows us by SLACK_BOT_TOKEN, with all {len(scopes.NEEDED)} scopes."
+
+
+async def _socket_mode(settings: BotSettings) -> str:
+    await check_app_token(settings.check_app_token(), settings)
+    return "Socket Mode can be used."
+
+
+async def _signing_secret(settings: BotSettings) -> str:
+    settings.check_signing_secret()
+    return "SLACK_SIGNING_SECRET is set, for --http."
+
+
+async def _oauth(settings: BotSettings) -> str:
+    settings.check_oauth()
+    return "Many workspaces can install the app: start with --http and open /slack/install."

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 
+from bot import welcome
 from bot.ending import told_to_end
 from bot.localslack import seed, server
 from bot.localslack.errors import PortInUse
@@ -28,7 +29,7 @@ async def run(settings: BotSettings, *, with_bot: bool) -> None:
     if with_bot:
         _check_bot(settings)
     _check_port(settings.port)
-    serving = asyncio.create_task(_serve(settings.port, data))
+    serving = asyncio.create_task(_serve(settings, data))
     ending = asyncio.create_task(told_to_end())
     keeping = None
     try:
@@ -68,12 +69,13 @@ def _is_claude(settings: BotSettings) -> bool:
     return settings.anthropic_api_key is not None or settings.anthropic_base_url is not None
 
 
-async def _serve(port: int, data: Path) -> None:
+async def _serve(settings: BotSettings, data: Path) -> None:
+    words = welcome.CLAUDE if _is_claude(settings) else welcome.OFFLINE
     try:
         await asyncio.to_thread(data.mkdir, parents=True, exist_ok=True)
-        await server.serve(port, data, _manifest())
+        await server.serve(settings.port, data, _manifest(), words)
     except PortInUse as error:
-        raise _in_use(port) from error
+        raise _in_use(settings.port) from error
     except OSError as error:
         raise ConfigurationError(
             f"The folder {data} cannot be written to ({error.strerror}). "
@@ -81,9 +83,9 @@ async def _serve(port: int, data: Path) -> None:
         ) from error
 
 
-def _manifest() -> Path | None:
+def _manifest() -> Path:
     path = Path("manifest.yml")
-    return path if path.exists() else None
+    return path if path.exists() else server.DEFAULT_MANIFEST
 
 
 async def _first(*tasks: asyncio.Task[None]) -> None:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
-_SECRET = re.compile(
-    r"(xox[abeprs]-|xapp-|sk-ant-|xoxe\.)[A-Za-z0-9._-]+|(?<=://)[^/\s:@]+:[^/\s@]+@"
-)
+from orchestrator import text
 
 
 def scrub(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Take tokens, keys and passwords out of everything that is about to be logged."""
     for key, value in event.items():
         if isinstance(value, str):
-            event[key] = _SECRET.sub("[secret]", value)
+            event[key] = text.without_secrets(value)
     return event
 
 

@@ -96,6 +96,7 @@ class Publisher:
         self._plain_teams: set[str] = set()
         self._woken = asyncio.Event()
         self._showing: dict[str, asyncio.Task[None]] = {}
+        self._announcing: set[asyncio.Task[None]] = set()
         self._queued: dict[_Place, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         self._is_ending = False
@@ -126,7 +127,14 @@ class Publisher:
     def announce(self, run_id: str) -> None:
         """Post the first message of a new run at once, ahead of everything: somebody waits."""
         if run_id not in self._showing:
-            self._showing[run_id] = asyncio.create_task(self._show(run_id, is_new=True))
+            task = self._showing[run_id] = asyncio.create_task(self._show(run_id, is_new=True))
+            self._announcing.add(task)
+            task.add_done_callback(self._announcing.discard)
+
+    async def first_replies(self, within_s: float) -> None:
+        """Return when nobody waits for a first message any more, or `within_s` seconds later."""
+        if self._announcing:
+            await asyncio.wait(self._announcing, timeout=within_s)
 
     def wake(self) -> None:
         """Something was committed: look for threads that are behind now, not at the next sweep."""

@@ -337,11 +337,11 @@ class RunRow:
 
 
 async def run_rows(
-    session: AsyncSession, *conditions: ColumnElement[bool], limit: int, offset: int = 0
+    session: AsyncSession, *conditions: ColumnElement[bool], limit: int
 ) -> list[RunRow]:
     """The latest runs that meet `conditions`, newest first."""
     query = select(Run).where(*conditions).order_by(col(Run.id).desc())
-    runs = (await session.exec(query.offset(offset).limit(limit))).all()
+    runs = (await session.exec(query.limit(limit))).all()
     ids = [run.id for run in runs]
     counts = await _subtask_counts(session, ids)
     waiting = await _open_counts(session, ids)

@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestrator.budget import NOTHING, Cost
 from orchestrator.model.base import Purpose
+from orchestrator.policies import Proposal
 from orchestrator.store.tables import Outcome
 
 
@@ -16,6 +17,7 @@ class Finished:
 
     `text` is what went wrong or what the worker asks; `data` goes with it. `reserved` was set
     aside for it when it started, `spent` is what it used. `size` is the output's characters.
+    `proposal` is what a plan it made comes to.
     """
 
     attempt_id: str
@@ -27,6 +29,13 @@ class Finished:
     reserved: Cost = field(default=NOTHING, compare=False)
     spent: Cost = field(default=NOTHING, compare=False)
     size: int = field(default=0, compare=False)
+    proposal: Proposal | None = field(default=None, compare=False)
+
+    @property
+    def tool(self) -> dict[str, Any] | None:
+        """The tool call that waits for a person: `title`, `arguments`, and whether it was cut
+        off (`is_cut_off`) rather than not begun; None where the worker has a question."""
+        return self.data.get("tool") if isinstance(self.data, dict) else None
 
     @property
     def is_account_trouble(self) -> bool:
@@ -65,7 +74,7 @@ class Bury:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """The worker has a question for a person."""
+    """The worker has a question for a person, or wants to use a tool that needs approval."""
 
     finished: Finished
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import signal
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -34,8 +35,9 @@ from orchestrator.plan import Plan, Subtask
 from orchestrator.settings import Settings
 from orchestrator.store.database import Database
 from orchestrator.store.tables import Attempt, Run
+from orchestrator.terminal.options import example
 
-app = typer.Typer(help="Measure the engine.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 _ACTOR = Actor("bench", "bench")
 _ENDS = frozenset({EventKind.RUN_COMPLETED, EventKind.SUBTASK_DEAD, EventKind.BREAKDOWN_ASKED})
@@ -251,7 +253,14 @@ DatabaseUrl = Annotated[
 ]
 
 
-@app.command()
+@app.callback(epilog=example("bench overhead --subtasks 200"))
+def prepare() -> None:
+    """Measure the engine."""
+    # A benchmark that is broken off takes its files away.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@app.command(epilog=example("bench dags dags.json --concurrency 5 --estimates none"))
 def dags(
     file: Annotated[Path, typer.Argument(help="A JSON file of graphs.")],
     concurrency: Concurrency = 5,
@@ -264,7 +273,7 @@ def dags(
             _print(asyncio.run(measure_dag(dag, concurrency, estimates, url)))
 
 
-@app.command()
+@app.command(epilog=example("bench overhead --subtasks 200 --concurrency 5"))
 def overhead(
     subtasks: Annotated[int, typer.Option(min=1, help="Subtasks that do nothing.")] = 200,
     concurrency: Concurrency = 5,

@@ -1,68 +1,56 @@
-"""The command line: a task in the terminal, and a look at the runs there were."""
+"""The command line: a task in the terminal, and what can be done about runs there were."""
 
 from __future__ import annotations
 
-import asyncio
-import getpass
 import logging
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Any, NoReturn
+from pathlib import Path
+from typing import Annotated
 
+import sqlalchemy as sa
 import structlog
 import typer
-from rich.console import RenderableType
-from rich.table import Table
-from sqlmodel import col, select
 
-from orchestrator import bench, text
-from orchestrator.commands import Actor, Create, Retry, Stop
-from orchestrator.errors import AlreadyRunning, ConfigurationError, OrchestratorError
+from orchestrator import bench, export, report, text
+from orchestrator.commands import Guide, Redo, Retry, Skip, Stop
+from orchestrator.errors import ConfigurationError, InvalidInput, OrchestratorError
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.settings import Settings
-from orchestrator.store.tables import Run, now
-from orchestrator.terminal.screen import Screen, console
-from orchestrator.terminal.session import UNFINISHED, Session
-from orchestrator.terminal.view import (
-    TEAM,
-    View,
-    attempts_table,
-    find,
-    look,
-    need,
-    plan_table,
-    progress_table,
+from orchestrator.terminal import history, playbooks, work
+from orchestrator.terminal.codes import Code
+from orchestrator.terminal.options import (
+    ChosenModel,
+    DatabaseUrl,
+    Name,
+    Yes,
+    example,
+    leave,
+    settings_of,
 )
-
-_MISUSED = 2
-_INTERRUPTED = 130
+from orchestrator.terminal.screen import console
+from orchestrator.terminal.view import find, look
 
 app = typer.Typer(
     help="Does complex tasks with a team of LLM workers.",
+    epilog=example('run "Compare three job queues" --model offline'),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.add_typer(bench.app, name="bench")
+app.add_typer(playbooks.app, name="playbooks")
 
 
-class ModelName(StrEnum):
-    """Who answers."""
+class Format(StrEnum):
+    """What a run is exported as."""
 
-    ANTHROPIC = "anthropic"
-    OFFLINE = "offline"
+    JSON = "json"
+    MARKDOWN = "markdown"
 
 
-DatabaseUrl = Annotated[
-    str | None, typer.Option("--database", help="The database; DATABASE_URL by default.")
-]
-ChosenModel = Annotated[ModelName | None, typer.Option("--model", help="Who answers.")]
-Yes = Annotated[
-    bool, typer.Option("--yes", help="Approve the plan and ask nothing; what needs an answer ends.")
-]
-Name = Annotated[str, typer.Argument(metavar="R-XXXX", help="The run's short id.")]
+Number = Annotated[int, typer.Argument(min=1, metavar="SUBTASK", help="The subtask's number.")]
 
 
 @app.callback()
@@ -77,9 +65,14 @@ def prepare() -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    # It reports a read that was broken off as an error, though it has cleared up after it.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 
 
-@app.command()
+# --- runs that go on here ----------------------------------------------------------------
+
+
+@app.command(epilog=example('run "Compare three job queues" --yes > answer.md'))
 def run(
     task: Annotated[str, typer.Argument(help="What is to be done.")],
     *,
@@ -88,125 +81,147 @@ def run(
     database: DatabaseUrl = None,
 ) -> None:
     """Plan a task, ask for approval, do it, and print the answer."""
-    _leave(_create_and_follow(task, _settings(database, model), yes=yes))
+    leave(work.begin(task, settings_of(database, model), yes=yes))
 
 
-@app.command()
+@app.command(epilog=example("resume R-7F3K"))
 def resume(
     name: Name, *, yes: Yes = False, model: ChosenModel = None, database: DatabaseUrl = None
 ) -> None:
     """Go on with a run that was left."""
-    _leave(_follow(name, _settings(database, model), yes=yes))
+    leave(work.go_on(name, settings_of(database, model), yes=yes))
 
 
-@app.command()
+@app.command(epilog=example("retry R-7F3K --yes"))
 def retry(
     name: Name, *, yes: Yes = False, model: ChosenModel = None, database: DatabaseUrl = None
 ) -> None:
     """Try all dead letters of a run again, and go on with it."""
-    _leave(_follow(name, _settings(database, model), yes=yes, retries=True))
+    settings = settings_of(database, model)
+    leave(work.go_on(name, settings, yes=yes, first=lambda view: Retry(view.run.id, all=True)))
 
 
-@app.command()
+@app.command(epilog=example("skip R-7F3K 2"))
+def skip(
+    name: Name,
+    subtask: Annotated[
+        int | None, typer.Argument(min=1, metavar="SUBTASK", help="The dead subtask's number.")
+    ] = None,
+    *,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Skip all that is not done: answer with what there is.")
+    ] = False,
+    yes: Yes = False,
+    model: ChosenModel = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Go on with a run without a dead subtask, or without all that is not done."""
+    if everything == (subtask is not None):
+        raise typer.BadParameter("name a subtask, or say --all.")
+    settings = settings_of(database, model)
+    leave(
+        work.go_on(
+            name,
+            settings,
+            yes=yes,
+            first=lambda view: Skip(view.run.id, subtask, all=everything),
+        )
+    )
+
+
+@app.command(epilog=example('redo R-7F3K 2 --feedback "Use newer figures."'))
+def redo(
+    name: Name,
+    subtask: Number,
+    *,
+    feedback: Annotated[str, typer.Option(help="What to do differently.")] = "",
+    yes: Yes = False,
+    model: ChosenModel = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Do a finished or skipped subtask again, and all that rests on it."""
+    settings = settings_of(database, model)
+    leave(
+        work.go_on(name, settings, yes=yes, first=lambda view: Redo(view.run.id, subtask, feedback))
+    )
+
+
+@app.command(epilog=example('answer R-7F3K "The one from 2024."'))
+def answer(
+    name: Name,
+    said: Annotated[
+        str, typer.Argument(metavar="TEXT", help="The answer, or an option by number or name.")
+    ],
+    *,
+    subtask: Annotated[int | None, typer.Option(min=1, help="Whose question it answers.")] = None,
+    yes: Yes = False,
+    model: ChosenModel = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Answer what a run asks, and go on with it."""
+    settings = settings_of(database, model)
+    leave(
+        work.go_on(name, settings, yes=yes, first=lambda view: work.answering(view, said, subtask))
+    )
+
+
+# --- a word in passing -------------------------------------------------------------------
+
+
+@app.command(epilog=example("stop R-7F3K"))
 def stop(name: Name, *, database: DatabaseUrl = None) -> None:
     """End a run now."""
-    _leave(_stop(name, _settings(database)))
+    leave(work.tell(name, settings_of(database), lambda view: Stop(view.run.id)))
 
 
-@app.command()
+@app.command(epilog=example('guide R-7F3K "Prices in euros, please."'))
+def guide(
+    name: Name,
+    said: Annotated[str, typer.Argument(metavar="TEXT", help="What they should know.")],
+    *,
+    database: DatabaseUrl = None,
+) -> None:
+    """Tell the reviewer, and the subtasks that have not started, something."""
+    leave(work.tell(name, settings_of(database), lambda view: Guide(view.run.id, said)))
+
+
+# --- a look ------------------------------------------------------------------------------
+
+
+@app.command(epilog=example("show R-7F3K"))
 def show(name: Name, *, database: DatabaseUrl = None) -> None:
     """Show a run's plan, attempts and answer."""
-    _leave(_show(name, _settings(database)))
+    leave(_show(name, settings_of(database)))
 
 
-@app.command()
+@app.command(epilog=example("runs --limit 5"))
 def runs(
     *,
     limit: Annotated[int, typer.Option(min=1, help="How many, the latest first.")] = 20,
     database: DatabaseUrl = None,
 ) -> None:
     """List the runs there were."""
-    _leave(_runs(limit, _settings(database)))
+    leave(_runs(limit, settings_of(database)))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line, and exit. What went wrong is one line on stderr, no traceback."""
-    try:
-        app(arguments, prog_name="python -m orchestrator")
-    except OrchestratorError as error:
-        typer.echo(str(error), err=True)
-        sys.exit(_MISUSED if isinstance(error, ConfigurationError) else UNFINISHED)
+@app.command(epilog=example("dead"))
+def dead(*, database: DatabaseUrl = None) -> None:
+    """List the dead letters of all runs: subtasks that are out of attempts."""
+    leave(_dead(settings_of(database)))
 
 
-def _leave(work: Coroutine[Any, Any, int]) -> NoReturn:
-    try:
-        raise typer.Exit(asyncio.run(work))
-    except KeyboardInterrupt as error:
-        raise typer.Exit(_INTERRUPTED) from error
-
-
-def _settings(database: str | None, model: ModelName | None = None) -> Settings:
-    # Whoever leaves does not want to wait: attempts under way are handed back at once.
-    given: dict[str, object] = {"grace_s": 0.0}
-    if database is not None:
-        given["DATABASE_URL"] = database
-    if model is not None:
-        given["model"] = model.value
-    return Settings.load(**given)
-
-
-def _actor() -> Actor:
-    return Actor(TEAM, getpass.getuser())
-
-
-@asynccontextmanager
-async def _opened(settings: Settings, screen: Screen) -> AsyncIterator[Orchestrator]:
-    """The orchestrator at work here, or watching where another process is at work already."""
-    async with AsyncExitStack() as stack:
-        try:
-            opened = await stack.enter_async_context(Orchestrator.open(settings))
-        except AlreadyRunning:
-            screen.say("Another process is at work on this database and does the run.")
-            watching = Orchestrator.open(settings, works=False)
-            opened = await stack.enter_async_context(watching)
-        yield opened
-
-
-async def _create_and_follow(task: str, settings: Settings, *, yes: bool) -> int:
-    screen = Screen()
-    if not yes and not screen.can_ask:
-        screen.say(
-            "There is no terminal here to ask in whether the plan is right. "
-            "Add --yes to approve it unseen, or run this in a screen."
-        )
-        return _MISUSED
-    async with _opened(settings, screen) as orchestrator:
-        done = await orchestrator.do(Create(task), _actor())
-        return await _session(orchestrator, screen, done.run_id, yes=yes)
-
-
-async def _follow(name: str, settings: Settings, *, yes: bool, retries: bool = False) -> int:
-    screen = Screen()
-    async with _opened(settings, screen) as orchestrator:
-        found = await find(orchestrator.database, name)
-        if retries:
-            done = await orchestrator.do(Retry(found.id, all=True), _actor())
-            screen.say(done.sentence)
-        return await _session(orchestrator, screen, found.id, yes=yes)
-
-
-async def _session(orchestrator: Orchestrator, screen: Screen, run_id: str, *, yes: bool) -> int:
-    view = await look(orchestrator.database, run_id)
-    asks = screen.can_ask and not yes
-    return await Session(orchestrator, screen, _actor(), view.run, yes, asks).follow()
-
-
-async def _stop(name: str, settings: Settings) -> int:
-    async with Orchestrator.open(settings, works=False) as orchestrator:
-        found = await find(orchestrator.database, name)
-        done = await orchestrator.do(Stop(found.id), _actor())
-    typer.echo(done.sentence)
-    return 0
+@app.command("export", epilog=example("export R-7F3K --format markdown --output run.md"))
+def export_run(
+    name: Name,
+    *,
+    form: Annotated[
+        Format, typer.Option("--format", help="All of it for programs, or a report for people.")
+    ] = Format.JSON,
+    output: Annotated[Path | None, typer.Option(help="A file, in place of the screen.")] = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Print everything there is about a run."""
+    leave(_export(name, form, output, settings_of(database)))
 
 
 async def _show(name: str, settings: Settings) -> int:
@@ -214,35 +229,56 @@ async def _show(name: str, settings: Settings) -> int:
     async with Orchestrator.open(settings, works=False) as orchestrator:
         found = await find(orchestrator.database, name)
         view = await look(orchestrator.database, found.id)
-    for part in _parts(view):
+    for part in history.one(view):
         out.print(part)
-    return 0
-
-
-def _parts(view: View) -> Iterator[RenderableType]:
-    yield f"{view.run.name}: {view.run.status.value}\n{view.run.task}\n"
-    if view.plan:
-        yield progress_table(view, now()) if view.subtasks else plan_table(view.plan)
-    if view.attempts:
-        yield attempts_table(view, now())
-    for request in view.requests:
-        yield f"- {need(view, request)}"
-    if view.answer:
-        yield f"\n{text.clean(view.answer)}"
+    return Code.COMPLETED
 
 
 async def _runs(limit: int, settings: Settings) -> int:
     async with Orchestrator.open(settings, works=False) as orchestrator:
-        async with orchestrator.database.read() as session:
-            found = await session.exec(
-                select(Run).where(Run.team_id == TEAM).order_by(col(Run.id).desc()).limit(limit)
-            )
-        table = Table()
-        for heading in ("Run", "State", "Created", "Tokens", "Task"):
-            table.add_column(heading)
-        for each in found:
-            created = each.created_at.astimezone().strftime("%Y-%m-%d %H:%M")
-            task = text.shorten(text.one_line(each.task), 60)
-            table.add_row(each.name, each.status.value, created, str(each.tokens), task)
+        table = await history.latest(orchestrator.database, limit)
     console(sys.stdout).print(table)
-    return 0
+    return Code.COMPLETED
+
+
+async def _dead(settings: Settings) -> int:
+    async with Orchestrator.open(settings, works=False) as orchestrator:
+        table = await history.dead_letters(orchestrator.database)
+    console(sys.stdout).print(table)
+    return Code.COMPLETED
+
+
+async def _export(name: str, form: Format, output: Path | None, settings: Settings) -> int:
+    async with Orchestrator.open(settings, works=False) as orchestrator:
+        found = await find(orchestrator.database, name)
+        exported = await export.of_run(orchestrator.database, found.id)
+    content = exported.to_json() if form is Format.JSON else report.markdown(exported)
+    if output is None:
+        typer.echo(content.removesuffix("\n"))
+    else:
+        _write(output, content)
+    return Code.COMPLETED
+
+
+def _write(path: Path, content: str) -> None:
+    try:
+        path.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line, and exit. What went wrong is one line on stderr, no traceback."""
+    try:
+        app(arguments, prog_name="python -m orchestrator")
+    except ConfigurationError as error:
+        _fail(str(error), Code.MISUSED)
+    except OrchestratorError as error:
+        _fail(str(error), Code.UNFINISHED)
+    except sa.exc.SQLAlchemyError as error:
+        _fail(f"The database failed: {getattr(error, 'orig', None) or error}", Code.UNFINISHED)
+
+
+def _fail(sentence: str, code: Code) -> None:
+    typer.echo(text.without_secrets(text.one_line(sentence)), err=True)
+    sys.exit(code)

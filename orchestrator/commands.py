@@ -6,11 +6,13 @@ give which command is decided by whoever passes it on; here only teams are kept 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 
 from orchestrator.events import Event
 from orchestrator.plan import Plan
+from orchestrator.store.tables import WhoActs, new_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,8 @@ class Actor:
 class Done:
     """What a command did: the run, a sentence for the person, and what happened.
 
-    `stops` says that work under way must be broken off.
+    `run_id` is empty where it was about no run. `stops` says that work under way must be broken
+    off.
     """
 
     run_id: str
@@ -46,6 +49,16 @@ class Defaults:
 
 
 @dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file that comes with a task; `source` is where it can be got, `size` in bytes."""
+
+    name: str
+    mimetype: str
+    size: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Create:
     """Begin a run. `claim` is the key of the event it comes from: the same key makes one run.
 
@@ -60,6 +73,7 @@ class Create:
     auto_approve: bool = False
     concurrency: int | None = None
     defaults: Defaults | None = None
+    files: tuple[NewFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +100,14 @@ class Replan:
     run_id: str
     revision: int
     feedback: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restate:
+    """Plan again, with the task as it reads now, what nobody has approved yet."""
+
+    run_id: str
+    task: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +199,74 @@ class SavePlaybook:
 
 
 @dataclass(frozen=True, slots=True)
+class RemovePlaybook:
+    """Forget a playbook that was saved."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddSchedule:
+    """Begin `task` in the channel again and again, when the cron expression says so in `timezone`.
+
+    `id` is what the schedule's row will have.
+    """
+
+    task: str
+    channel: str
+    cron: str
+    timezone: str = "UTC"
+    id: str = field(default_factory=new_id)
+
+
+@dataclass(frozen=True, slots=True)
+class PauseSchedule:
+    """Begin nothing until it is resumed; `trouble` says why where nobody asked for that."""
+
+    name: str
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeSchedule:
+    """Go on with a paused schedule; what was due meanwhile is not made up for."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveSchedule:
+    """Forget a schedule. The runs it began stay."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FireSchedule:
+    """Begin the run of a schedule that was due at `due`, once; it is `at` now."""
+
+    id: str
+    due: datetime
+    at: datetime
+    defaults: Defaults | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetPolicy:
+    """Who may act on the runs of a channel, and what starts there without anybody's approval.
+
+    `approvers` are ids of users and user groups. Plans of up to `auto_usd` and `auto_subtasks`
+    start by themselves; where both are None, none does.
+    """
+
+    channel: str
+    who: WhoActs
+    approvers: tuple[str, ...] = ()
+    auto_usd: Decimal | None = None
+    auto_subtasks: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rate:
     """What a person thinks of the answer: `up` or `down`."""
 
@@ -189,6 +279,7 @@ Command = (
     | Approve
     | Edit
     | Replan
+    | Restate
     | Reject
     | Breakdown
     | Stop
@@ -199,5 +290,12 @@ Command = (
     | Redo
     | Guide
     | SavePlaybook
+    | RemovePlaybook
+    | AddSchedule
+    | PauseSchedule
+    | ResumeSchedule
+    | RemoveSchedule
+    | FireSchedule
+    | SetPolicy
     | Rate
 )

@@ -13,6 +13,11 @@ from orchestrator.playbooks import Playbook
 from orchestrator.roles import Role, Roles
 from orchestrator.settings import Settings
 from orchestrator.store.tables import Outcome
+from orchestrator.tools.base import ToolContext
+from orchestrator.tools.toolbox import Kit
+
+NO_TOOLS = Kit()
+NO_MATERIAL = ToolContext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,18 @@ class SubtaskResult:
 
 
 @dataclass(frozen=True, slots=True)
+class AttachedFile:
+    """A file of the task: what it is (`summary`), and what of it could not be read (`note`)."""
+
+    id: str
+    name: str
+    mimetype: str
+    summary: str
+    note: str = ""
+    is_refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """One attempt's view of its run.
 
@@ -32,9 +49,10 @@ class Context:
     what people said: feedback on the plan, edited instructions, guidance. `changeable` are the
     subtasks a review may still change, `playbooks` what a planner may choose from.
     `condensed` stands for results that are too long to be read at once; `is_part` says that this
-    attempt makes such a part. `transcript` and
-    `answer` carry on an attempt that paused for a person. `shared` is what all workers of the
-    run are told, where it is known already.
+    attempt makes such a part. `transcript` carries on an attempt that paused for a person, with
+    their `answer` to its question. `shared` is what all workers of the run are told, where it is
+    known already. `kit` are the worker's tools, `files` what people attached, `pictures` those of
+    them that models are to see, as blocks of the Messages API.
     """
 
     purpose: Purpose
@@ -57,6 +75,10 @@ class Context:
     transcript: tuple[JsonObject, ...] = ()
     answer: str | None = None
     shared: str = ""
+    kit: Kit = NO_TOOLS
+    tool_context: ToolContext = NO_MATERIAL
+    files: tuple[AttachedFile, ...] = ()
+    pictures: tuple[JsonObject, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from orchestrator import playbooks, worker
+from orchestrator import material, playbooks, worker
 from orchestrator.attempts import Parameters
 from orchestrator.context import Context, SubtaskResult
 from orchestrator.model.base import Purpose
@@ -21,9 +21,11 @@ from orchestrator.store.tables import (
     Attempt,
     Outcome,
     Request,
+    RequestKind,
     RequestStatus,
     SubtaskStatus,
 )
+from orchestrator.tools.toolbox import Toolbox
 
 _FAILED = (
     Outcome.EMPTY,
@@ -34,7 +36,9 @@ _FAILED = (
 )
 
 
-async def build(database: Database, live: Live, row: dict[str, Any], settings: Settings) -> Context:
+async def build(
+    database: Database, live: Live, row: dict[str, Any], settings: Settings, toolbox: Toolbox
+) -> Context:
     """The context of the attempt in `row`."""
     number: int | None = row["subtask"]
     context = Context(
@@ -51,9 +55,16 @@ async def build(database: Database, live: Live, row: dict[str, Any], settings: S
         notes=_notes(live, row),
         changeable=live.state.changeable if row["purpose"] is Purpose.REVIEW else frozenset(),
         shared=live.shared,
+        files=live.files,
     )
     if number is not None and not live.shared:
         live.shared = worker.shared(context)
+    if context.subtask is not None and context.role is not None:
+        wanted_tools = {*context.role.tools, *context.subtask.tools}
+        kit = await toolbox.kit(context.role.name, wanted_tools)
+        pictures = await material.pictures(database, live.files)
+        about = material.of(database, live)
+        context = replace(context, kit=kit, tool_context=about, pictures=pictures)
     if context.purpose is Purpose.PLAN:
         known = await playbooks.all_of(database, live.run.team_id, settings.playbooks)
         context = replace(context, playbooks=known)
@@ -147,24 +158,25 @@ async def _history(session: AsyncSession, row: dict[str, Any]) -> dict[str, Any]
     ).all()
     # What came before a success was about something else, and so is trouble with the account.
     earlier = list(takewhile(lambda before: before.outcome is not Outcome.SUCCEEDED, earlier))
-    earlier = [before for before in earlier if not _is_account_trouble(before)]
+    earlier = [before for before in earlier if not before.is_account_trouble]
     changed: dict[str, Any] = {}
     if earlier and earlier[0].outcome in _FAILED:
         changed["failure"] = earlier[0].error
     paused = next((attempt for attempt in earlier if attempt.outcome is Outcome.PAUSED), None)
-    if paused is not None and (answer := await _answer(session, paused.id)) is not None:
-        changed |= {"transcript": tuple(paused.transcript or ()), "answer": answer}
+    if paused is not None and (said := await _said(session, paused.id)) is not None:
+        changed |= {"transcript": tuple(paused.transcript or ()), **said}
     return changed
 
 
-def _is_account_trouble(attempt: Attempt) -> bool:
-    return attempt.outcome in _FAILED and attempt.data is not None
-
-
-async def _answer(session: AsyncSession, attempt_id: str) -> str | None:
+async def _said(session: AsyncSession, attempt_id: str) -> dict[str, str] | None:
+    """What a person said to what the attempt asked: an answer, or nothing but yes or no."""
     rows = await session.exec(
-        select(Request.answer_text).where(
+        select(Request.kind, Request.answer_text).where(
             Request.attempt_id == attempt_id, Request.status == RequestStatus.ANSWERED
         )
     )
-    return rows.first()
+    answered = rows.first()
+    if answered is None:
+        return None
+    kind, answer = answered
+    return {"answer": answer} if kind is RequestKind.QUESTION else {}

@@ -106,6 +106,8 @@ def _attempts_allowed(state: RunState, purpose: Purpose) -> int:
 
 
 def _planning(state: RunState) -> Iterator[Action]:
+    if state.awaits_files:
+        return
     if state.own.attempt_id is None and not state.asks(RequestKind.BREAKDOWN):
         yield from _started(state, Start(Purpose.PLAN, None))
 

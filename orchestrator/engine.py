@@ -11,12 +11,13 @@ import asyncio
 import os
 import socket
 from collections.abc import Iterable
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import structlog
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DataError, DBAPIError, StatementError
 from sqlmodel import col, select
 from tenacity import AsyncRetrying, stop_after_delay, wait_exponential
@@ -33,6 +34,7 @@ from orchestrator import (
 )
 from orchestrator.budget import Price, free
 from orchestrator.context import Context, Result
+from orchestrator.conversation import Conversation, Exchange
 from orchestrator.decide import decide
 from orchestrator.errors import (
     AccountError,
@@ -43,14 +45,14 @@ from orchestrator.errors import (
     TeamBudgetReached,
 )
 from orchestrator.events import Bus
-from orchestrator.model.base import Call, Model, Purpose, Reply, Usage
+from orchestrator.model.base import Call, Model, OnText, Purpose, Usage
 from orchestrator.queue.base import LAST, OWN
 from orchestrator.queue.local import LocalQueue
 from orchestrator.record import changes_of
 from orchestrator.roles import Roles
 from orchestrator.settings import Settings
 from orchestrator.state import Limits
-from orchestrator.store import changes, load
+from orchestrator.store import calls, changes, load, workers
 from orchestrator.store.database import Database
 from orchestrator.store.load import Deployment, Estimate, Live
 from orchestrator.store.tables import (
@@ -65,6 +67,7 @@ from orchestrator.store.tables import (
     new_id,
     now,
 )
+from orchestrator.tools.toolbox import Toolbox
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +89,7 @@ class Engine:
         model: Model,
         roles: Roles,
         settings: Settings,
+        toolbox: Toolbox,
         estimate: Estimate | None = None,
         price: Price = free,
     ) -> None:
@@ -93,6 +97,7 @@ class Engine:
         self.worker = f"{socket.gethostname()}:{os.getpid()}:{new_id()[-6:]}"
         self._database = database
         self._model = model
+        self._toolbox = toolbox
         self._settings = settings
         limits = Limits(subtask_attempts=settings.subtask_attempts, replans=settings.max_replans)
         self.deployment = Deployment(roles, settings, limits, price, estimate)
@@ -102,10 +107,12 @@ class Engine:
         self._outdated: set[str] = set()
         self._claimed: dict[str, dict[str, Any]] = {}
         self._sweeper: asyncio.Task[None] | None = None
+        # When it last looked for work, by the monotonic clock, in seconds.
+        self.swept_at = monotonic()
 
     async def start(self) -> None:
         """Take up what an earlier process left. The caller knows that no other is at work."""
-        interrupted = await self._database.write(partial(changes.interrupt, but_worker=self.worker))
+        interrupted = await self._database.write(partial(workers.interrupt, but_worker=self.worker))
         if interrupted:
             log.info("interrupted_attempts_found", runs=len(interrupted))
         await self.sweep()
@@ -117,7 +124,7 @@ class Engine:
             self._sweeper.cancel()
             await asyncio.gather(self._sweeper, return_exceptions=True)
         await self._queue.stop(self._settings.grace_s)
-        await self._database.write(partial(changes.hand_back, worker=self.worker))
+        await self._database.write(partial(workers.hand_back, worker=self.worker))
 
     # --- the two jobs ----------------------------------------------------------------------
 
@@ -138,7 +145,7 @@ class Engine:
                 self._forget(run_id)
                 continue
             except TeamBudgetReached as error:
-                await self._hold(run_id, str(error))
+                await self._hold(run_id, str(error), until=_tomorrow())
                 continue
             return
         log.warning("advance_gave_way", run=run_id)
@@ -216,8 +223,9 @@ class Engine:
                 return known
             call = prepare(context)
             async with asyncio.timeout(call.timeout_s + _OVERTIME_S):
-                reply = await self._model.complete(call)
-            return _went_well(call, reply, read(context, call, reply))
+                talk = Conversation(self._database, self._model, context, row)
+                exchange = await talk.hold(call, self._reader(context, row))
+            return _went_well(exchange, read(context, exchange))
         except ModelError as error:
             return _went_wrong(call, error)
         except TimeoutError:
@@ -231,10 +239,17 @@ class Engine:
             log.exception("attempt_broke", run=row["run_id"], attempt=row["id"])
             return _went_wrong(call, ModelError(f"Something broke here (log id {row['id'][-8:]})."))
 
+    def _reader(self, context: Context, row: dict[str, Any]) -> OnText | None:
+        """Who reads the answer while it is written."""
+        is_answer = context.purpose is Purpose.SYNTHESIS and not context.is_part
+        if not is_answer or not self.bus.has_text_listeners:
+            return None
+        return partial(self.bus.publish_text, row["run_id"], row["id"])
+
     async def _context(self, row: dict[str, Any]) -> Context:
         live = await self._load(row["run_id"])
         assert live is not None
-        return await contexts.build(self._database, live, row, self._settings)
+        return await contexts.build(self._database, live, row, self._settings, self._toolbox)
 
     async def _save(
         self, row: dict[str, Any], result: dict[str, Any]
@@ -263,7 +278,7 @@ class Engine:
             return
         live.run.version = version
         live.outputs[row["id"]] = result.get("output")
-        live.state.finish(load.finished(row | result))
+        live.state.finish(load.finished(row | result, live.run, self.deployment))
 
     # --- keeping an eye on everything -------------------------------------------------------
 
@@ -299,8 +314,9 @@ class Engine:
             )
         for run_id in overdue:
             await self._hold(run_id, "The time for this run is up.")
-        # What was committed here before the read has been noted once a later write is done.
-        await self._database.write(_nothing)
+        # What was committed here before the read has been noted once this later write is done.
+        for run_id in await self._database.write(partial(deadlines.go_on, moment=now())):
+            self.wake(run_id)
         for run_id, version in behind:
             cached = self._live.get(run_id)
             if cached is None or cached.run.version < version:
@@ -315,10 +331,11 @@ class Engine:
                 self._queue.attempt(id_, run_id, OWN if subtask is None else LAST)
             elif by == self.worker and not self._queue.knows(id_):
                 await self._give_up(id_, run_id)
+        self.swept_at = monotonic()
 
-    async def _hold(self, run_id: str, sentence: str) -> None:
+    async def _hold(self, run_id: str, sentence: str, until: datetime | None = None) -> None:
         """Ask for more time or money; until somebody answers, the run starts nothing."""
-        work = partial(deadlines.hold, run_id=run_id, sentence=sentence)
+        work = partial(deadlines.hold, run_id=run_id, sentence=sentence, until=until)
         self.bus.publish(await self._database.write(work))
         self.wake(run_id)
 
@@ -369,8 +386,9 @@ class Engine:
             self._outdated.add(run_id)
 
 
-def _nothing(connection: Connection) -> None:
-    """Change nothing."""
+def _tomorrow() -> datetime:
+    """When the next day begins, for which a team has a new budget."""
+    return datetime.combine(now().date() + timedelta(days=1), time.min, UTC)
 
 
 def _is_about_content(error: Exception) -> bool:
@@ -412,8 +430,11 @@ def prepare(context: Context) -> Call:
             return worker.prepare(context)
 
 
-def read(context: Context, call: Call, reply: Reply) -> Result:
-    """What the reply means, by the purpose. Raises the ModelErrors of bad output."""
+def read(context: Context, exchange: Exchange) -> Result:
+    """What came of the exchange, by the purpose. Raises the ModelErrors of bad output."""
+    reply, call = exchange.reply, exchange.call
+    if reply is None:
+        return _awaiting_decision(exchange)
     try:
         match context.purpose:
             case Purpose.PLAN:
@@ -425,21 +446,33 @@ def read(context: Context, call: Call, reply: Reply) -> Result:
             case _:
                 return worker.read(context, call, reply)
     except ModelError as error:
-        error.usage, error.cost_usd = reply.usage, reply.cost_usd
+        error.usage, error.cost_usd = exchange.usage, exchange.cost_usd
         raise
 
 
-def _went_well(call: Call, reply: Reply, result: Result) -> dict[str, Any]:
+def _awaiting_decision(exchange: Exchange) -> Result:
+    tool = exchange.tool
+    assert tool is not None
+    return Result(
+        outcome=Outcome.PAUSED,
+        output=calls.question(tool["name"], is_cut_off=tool["is_cut_off"]),
+        data={"tool": tool},
+        transcript=list(exchange.call.messages),
+    )
+
+
+def _went_well(exchange: Exchange, result: Result) -> dict[str, Any]:
+    call, reply = exchange.call, exchange.reply
     return {
         "outcome": result.outcome,
         "prompt": _prompt(call),
         "output": text.clean(result.output),
         "data": result.data,
         "transcript": result.transcript,
-        "model": reply.model,
-        "model_request_id": reply.request_id,
-        "cost_usd": reply.cost_usd,
-        **_tokens(reply.usage),
+        "model": reply.model if reply else call.model,
+        "model_request_id": reply.request_id if reply else None,
+        "cost_usd": exchange.cost_usd,
+        **_tokens(exchange.usage),
     }
 
 

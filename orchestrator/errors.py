@@ -8,10 +8,15 @@ OrchestratorError                     has the sentence a person sees
 │   ├── NotFound
 │   ├── NotAllowed
 │   ├── Outdated                      it was about something that has moved on
+│   │   └── AlreadyTaken              the event it comes from was taken up before
 │   └── InvalidInput
 │       └── InvalidPlan               `problems` lists what is wrong with it
 ├── Conflict                          a guarded change found another state than it left
 ├── TeamBudgetReached                 the day of a team cannot pay what would start
+├── NotInstalled                      the app is not in that workspace (any more)
+├── ToolUnavailable                   a tool server cannot be used just now
+├── UnreadableFile                    an attached file that cannot be read; `why` says the reason
+│   └── SignInPage                    a web page to sign in came in place of its bytes
 └── ModelError                        an attempt failed; `outcome` says in which way
     ├── ModelTimedOut
     ├── ModelEmpty
@@ -67,6 +72,10 @@ class Outdated(Refused):
         self.by = by
 
 
+class AlreadyTaken(Outdated):
+    """The event that a command comes from was taken up before: it has had its effect."""
+
+
 class InvalidInput(Refused):
     """What was typed cannot be used; the sentence says why."""
 
@@ -85,6 +94,27 @@ class Conflict(OrchestratorError):
 
 class TeamBudgetReached(OrchestratorError):
     """What would start could cost more than the team may still spend today."""
+
+
+class NotInstalled(OrchestratorError):
+    """The app is not in that workspace (any more)."""
+
+
+class UnreadableFile(OrchestratorError):
+    """An attached file that cannot be read; `why` is the reason in words, after a colon."""
+
+    def __init__(self, name: str, why: str):
+        super().__init__(f"“{name}” cannot be read: {why}")
+        self.name = name
+        self.why = why
+
+
+class SignInPage(UnreadableFile):
+    """A web page to sign in came in place of the bytes: the token may not read the file."""
+
+
+class ToolUnavailable(OrchestratorError):
+    """A tool server cannot be used just now; the sentence says which and why."""
 
 
 class ModelError(OrchestratorError):

@@ -25,6 +25,7 @@ class EventKind(StrEnum):
     PLAN_REVIEWED = "plan_reviewed"
     PLAN_REJECTED = "plan_rejected"
     REPLAN_ASKED = "replan_asked"
+    TASK_CHANGED = "task_changed"
     BREAKDOWN_ASKED = "breakdown_asked"
     ATTEMPT_STARTED = "attempt_started"
     ATTEMPT_FAILED = "attempt_failed"
@@ -35,6 +36,8 @@ class EventKind(StrEnum):
     SUBTASK_SUPERSEDED = "subtask_superseded"
     SUBTASK_SKIPPED = "subtask_skipped"
     QUESTION_ANSWERED = "question_answered"
+    TOOL_DECIDED = "tool_decided"
+    FILE_READ = "file_read"
     SYNTHESIS_STARTED = "synthesis_started"
     RESULTS_CONDENSED = "results_condensed"
     RUN_COMPLETED = "run_completed"
@@ -60,6 +63,8 @@ class Event:
 
 
 Listener = Callable[[Event], None]
+# Gets the run's id, the attempt's, and the next piece of the answer as it is written.
+TextListener = Callable[[str, str, str], None]
 
 
 class Bus:
@@ -67,11 +72,33 @@ class Bus:
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
+        self._text_listeners: list[TextListener] = []
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with every event from now on; call the result to end that."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def subscribe_text(self, listener: TextListener) -> Callable[[], None]:
+        """Call `listener` with answers while they are written; call the result to end that.
+
+        What it hears is not committed yet: an attempt may fail, and another one begin anew.
+        """
+        self._text_listeners.append(listener)
+        return lambda: self._text_listeners.remove(listener)
+
+    @property
+    def has_text_listeners(self) -> bool:
+        """Whether anybody wants to read along."""
+        return bool(self._text_listeners)
+
+    def publish_text(self, run_id: str, attempt_id: str, piece: str) -> None:
+        """Tell every text listener the next piece of an answer."""
+        for listener in list(self._text_listeners):
+            try:
+                listener(run_id, attempt_id, piece)
+            except Exception:
+                log.exception("text_listener_failed", run=run_id)
 
     def publish(self, events: Iterable[Event]) -> None:
         """Tell every listener of `events`, in order."""

@@ -8,20 +8,9 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-import referencing.exceptions
-import referencing.jsonschema
-from jsonschema import exceptions as schema_errors
-from jsonschema import validators
-
-from orchestrator import graph, text
+from orchestrator import graph, schemas, text
 from orchestrator.errors import InvalidPlan
 from orchestrator.plan import DEFAULT_ROLE, MAX_TITLE, SECONDS_BY_SIZE, Pattern, Plan, Subtask
-
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_UNREACHABLE = (
-    referencing.exceptions.Unresolvable,
-    referencing.jsonschema.UnknownDialect,
-)
 
 
 @dataclass(frozen=True)
@@ -153,35 +142,10 @@ def _sound(
             f"{_name(subtask)} goes without {text.listing(unknown)}: not available here."
         )
     schema = subtask.expected_output.json_schema
-    if schema is not None and not _is_schema(schema):
+    if schema is not None and not schemas.is_sound(schema):
         fixed["expected_output"] = subtask.expected_output.model_copy(update={"json_schema": None})
         repairs.append(f"The output schema of {_name(subtask)} is no JSON Schema and was dropped.")
     return subtask.model_copy(update=fixed) if fixed else subtask
-
-
-def _is_schema(schema: dict[str, object]) -> bool:
-    """Whether outputs can be checked against it without reaching for anything outside it."""
-    dialect = str(schema.get("$schema", _DIALECT))
-    try:
-        own = referencing.jsonschema.specification_with(dialect).create_resource(schema)
-        validators.validator_for(schema).check_schema(schema)
-        resolver = referencing.Registry().with_resource("", own).resolver()
-        for reference in _references(schema):
-            resolver.lookup(reference)
-    except (schema_errors.SchemaError, *_UNREACHABLE):
-        return False
-    return True
-
-
-def _references(schema: object) -> Iterable[str]:
-    if isinstance(schema, list):
-        for item in schema:
-            yield from _references(item)
-    if isinstance(schema, dict):
-        for key, value in schema.items():
-            if key in ("$ref", "$dynamicRef") and isinstance(value, str):
-                yield value
-            yield from _references(value)
 
 
 def _known_dependencies(subtasks: list[Subtask], repairs: list[str]) -> list[Subtask]:

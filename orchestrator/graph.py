@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
 import networkx as nx
 
 N = TypeVar("N", bound=Hashable)
 
-# Above this many sets of edges to try, the search for a smallest set gives way to a greedy one.
-_MOST_SETS = 20_000
+# When about this many edges have been looked at, the search for a smallest set gives way to a
+# greedy one.
+_MOST_EDGES_SEEN = 200_000
 
 
 def of(dependencies: Mapping[N, Iterable[N]]) -> nx.DiGraph[N]:
@@ -127,14 +127,44 @@ class _Knot(Generic[N]):
         self.is_cyclic = len(component) > 1 or any(self._part.has_edge(n, n) for n in component)
 
     def breakers(self) -> tuple[tuple[N, N], ...]:
-        edges = sorted(self._part.edges, key=str)
-        for size in range(1, len(edges) + 1):
-            if math.comb(len(edges), size) > _MOST_SETS:
-                return self._greedy_breakers()
-            sets = [s for s in itertools.combinations(edges, size) if self._is_broken_by(s)]
-            if sets:
-                return min(sets, key=self._importance)
+        try:
+            return self._fewest_breakers()
+        except _TooManyTries:
+            return self._greedy_breakers()
+
+    def _fewest_breakers(self) -> tuple[tuple[N, N], ...]:
+        """Of the smallest sets of edges that are in every cycle, the least important."""
+        tries = itertools.count(1)
+        for size in itertools.count(1):
+            found: set[frozenset[tuple[N, N]]] = set()
+            self._search(_successors(self._part), (), size, found, tries)
+            if found:
+                return tuple(sorted(min(found, key=self._importance), key=str))
         raise AssertionError("dropping every edge breaks every cycle")
+
+    def _search(
+        self,
+        rest: dict[N, list[N]],
+        chosen: tuple[tuple[N, N], ...],
+        size: int,
+        found: set[frozenset[tuple[N, N]]],
+        tries: Iterator[int],
+    ) -> None:
+        """Add to `found` every set of `size` edges, `chosen` among them, that breaks all cycles.
+
+        Whichever cycle is still there, such a set has one of its edges.
+        """
+        if next(tries) * self._part.size() > _MOST_EDGES_SEEN:
+            raise _TooManyTries
+        cycle = _cycle(rest)
+        if cycle is None:
+            found.add(frozenset(chosen))
+            return
+        if len(chosen) == size:
+            return
+        for need, node in cycle:
+            without = rest | {need: [other for other in rest[need] if other != node]}
+            self._search(without, (*chosen, (need, node)), size, found, tries)
 
     def remaining_without(self, chosen: Iterable[tuple[N, N]]) -> dict[N, float]:
         rest = self._without(chosen)
@@ -159,23 +189,54 @@ class _Knot(Generic[N]):
         rest.remove_edges_from(chosen)
         return rest
 
-    def _is_broken_by(self, chosen: Iterable[tuple[N, N]]) -> bool:
-        return bool(nx.is_directed_acyclic_graph(self._without(chosen)))
-
     def _greedy_breakers(self) -> tuple[tuple[N, N], ...]:
-        rest, dropped = self._part.copy(), []
-        while not nx.is_directed_acyclic_graph(rest):
-            cycle = [(a, b) for a, b, *_ in nx.find_cycle(rest)]
+        rest, dropped = _successors(self._part), []
+        while (cycle := _cycle(rest)) is not None:
             edge = max(cycle, key=lambda edge: (self._priority[edge[1]], -self._seconds[edge[1]]))
-            rest.remove_edge(*edge)
+            rest[edge[0]].remove(edge[1])
             dropped.append(edge)
         # An edge dropped early may have become harmless: put back what closes no cycle.
-        return tuple(edge for edge in dropped if not self._put_back(rest, edge))
+        return tuple(edge for edge in dropped if not _put_back(rest, edge))
 
-    @staticmethod
-    def _put_back(rest: nx.DiGraph[N], edge: tuple[N, N]) -> bool:
-        rest.add_edge(*edge)
-        if nx.is_directed_acyclic_graph(rest):
-            return True
-        rest.remove_edge(*edge)
+
+class _TooManyTries(Exception):
+    """The search for a smallest set would take too long."""
+
+
+def _successors(graph: nx.DiGraph[N]) -> dict[N, list[N]]:
+    return {node: list(graph.successors(node)) for node in graph}
+
+
+def _cycle(successors: Mapping[N, Sequence[N]]) -> list[tuple[N, N]] | None:
+    """The edges of some cycle; None where there is none."""
+    done: set[N] = set()
+    for start in successors:
+        if start in done:
+            continue
+        path: dict[N, Iterator[N]] = {start: iter(successors[start])}
+        while path:
+            node, following = next(reversed(path.items()))
+            after = next((s for s in following if s not in done), None)
+            if after is None:
+                done.add(node)
+                del path[node]
+            elif after in path:
+                nodes = list(path)
+                return list(itertools.pairwise([*nodes[nodes.index(after) :], after]))
+            else:
+                path[after] = iter(successors[after])
+    return None
+
+
+def _put_back(rest: dict[N, list[N]], edge: tuple[N, N]) -> bool:
+    """Put the edge back unless it closes a cycle; whether it was."""
+    need, node = edge
+    seen, ahead = {node}, [node]
+    while ahead:
+        following = [s for s in rest[ahead.pop()] if s not in seen]
+        seen.update(following)
+        ahead += following
+    if need in seen:
         return False
+    rest[need].append(node)
+    return True

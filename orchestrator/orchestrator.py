@@ -11,12 +11,14 @@ from functools import partial
 
 from filelock import FileLock, Timeout
 
-from orchestrator import control, playbooks
+from orchestrator import control, playbooks, teams
+from orchestrator.attachments import Attachments
 from orchestrator.budget import Price, free
 from orchestrator.commands import Actor, Command, Create, Defaults, Done
 from orchestrator.engine import Engine
 from orchestrator.errors import AlreadyRunning, ConfigurationError, NotFound
-from orchestrator.events import Event, Listener
+from orchestrator.events import Bus, Event, Listener, TextListener
+from orchestrator.files.extractor import Extractor
 from orchestrator.gate import Gatekeeping
 from orchestrator.model.base import Model
 from orchestrator.model.prices import PriceList
@@ -27,6 +29,8 @@ from orchestrator.store.database import Database, parse, sqlite_path
 from orchestrator.store.load import Estimate, expected_usd
 from orchestrator.store.migrate import migrate
 from orchestrator.store.tables import Attempt, Request, Run, RunStatus
+from orchestrator.tools.configuration import ToolsConfig
+from orchestrator.tools.toolbox import Toolbox
 
 # How soon the end of a run is seen that another process brought about.
 _LOOK_AGAIN_S = 1.0
@@ -58,6 +62,7 @@ class Orchestrator:
         self.roles = roles
         self.settings = settings
         self.engine = engine
+        self.attachments = Attachments(database, Extractor.of(settings), self.wake)
         self._gatekeeping = Gatekeeping(
             tuple(roles),
             tuple(roles.tools),
@@ -75,16 +80,18 @@ class Orchestrator:
         works: bool = True,
         estimate: Estimate | None = None,
         price: Price | None = None,
+        toolbox: Toolbox | None = None,
     ) -> AsyncIterator[Orchestrator]:
         """Open the database, migrating it first, and with `works` make its runs go on.
 
         Without `model` the settings choose one; a given one costs nothing unless `price` says
-        what. Raises ConfigurationError, and AlreadyRunning when another process works on the same
+        what. Without `toolbox` workers have the tools of the settings. Raises ConfigurationError, and AlreadyRunning when another process works on the same
         SQLite file.
         """
         playbooks.load(settings.playbooks)
         await asyncio.to_thread(migrate, settings.database_url)
-        roles = Roles.load(settings.roles_file, settings.ladder_file)
+        toolbox = toolbox or Toolbox(ToolsConfig.load(settings.tools_file))
+        roles = Roles.load(settings.roles_file, settings.ladder_file).with_tools(toolbox.names)
         lock = _lock(settings) if works else None
         database = Database(settings.database_url)
         try:
@@ -93,30 +100,60 @@ class Orchestrator:
                 return
             chosen = model or model_of(settings)
             price = price or (free if model else price_of(settings))
-            engine = Engine(database, chosen, roles, settings, estimate, price)
+            engine = Engine(database, chosen, roles, settings, toolbox, estimate, price)
             await engine.start()
             try:
                 yield cls(database, roles, settings, engine)
             finally:
                 await engine.stop()
+                await toolbox.close()
                 await chosen.close()
         finally:
             await database.close()
             if lock is not None:
                 lock.release()
 
-    async def do(self, command: Command, actor: Actor) -> Done:
-        """Carry out a command. Raises Refused with the sentence that says why it has no effect."""
+    async def do(
+        self, command: Command, actor: Actor, *, claim: str | None = None, wakes: bool = True
+    ) -> Done:
+        """Carry out a command. Raises Refused with the sentence that says why it has no effect.
+
+        `claim` is the key of the event it comes from: the same key has one effect. Without
+        `wakes` the run goes on when `wake` is called, or a second later.
+        """
         if isinstance(command, Create) and command.defaults is None:
             command = replace(command, defaults=defaults_of(self.settings))
-        work = partial(control.perform, command=command, actor=actor, gatekeeping=self._gatekeeping)
+        work = partial(
+            control.perform,
+            command=command,
+            actor=actor,
+            gatekeeping=self._gatekeeping,
+            key=claim,
+        )
         done = await self.database.write(work)
-        if self.engine is not None and done.run_id:
-            if done.stops:
-                self.engine.cancel(done.run_id)
-            self.engine.bus.publish(done.events)
-            self.engine.wake(done.run_id)
+        self._follow(done)
+        if wakes and done.run_id:
+            self.wake(done.run_id)
         return done
+
+    async def leave(self, team_id: str) -> None:
+        """End what a team has under way and its schedules: the app was removed from there."""
+        for done in await self.database.write(partial(teams.leave, team_id=team_id)):
+            self._follow(done)
+            self.wake(done.run_id)
+
+    def _follow(self, done: Done) -> None:
+        """Make happen in this process what was committed."""
+        if self.engine is None:
+            return
+        if done.stops:
+            self.engine.cancel(done.run_id)
+        self.engine.bus.publish(done.events)
+
+    def wake(self, run_id: str) -> None:
+        """Let a run go on of which something was committed."""
+        if self.engine is not None:
+            self.engine.wake(run_id)
 
     async def run_of_request(self, request_id: str) -> str:
         """The id of the run that asks this. Raises NotFound."""
@@ -163,9 +200,17 @@ class Orchestrator:
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with every event of this process; call the result to end that."""
+        return self._bus.subscribe(listener)
+
+    def subscribe_text(self, listener: TextListener) -> Callable[[], None]:
+        """Call `listener` with answers while they are written; call the result to end that."""
+        return self._bus.subscribe_text(listener)
+
+    @property
+    def _bus(self) -> Bus:
         if self.engine is None:
             raise RuntimeError("an orchestrator that does not work has no events")
-        return self.engine.bus.subscribe(listener)
+        return self.engine.bus
 
 
 def _unknown(_task: str, _plan: Plan) -> Decimal | None:

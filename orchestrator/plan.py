@@ -149,7 +149,7 @@ def to_text(plan: Plan) -> str:
 
 
 def _lines_of(subtask: Subtask) -> str:
-    fields = [_escaped(subtask.title), _escaped(subtask.role)]
+    fields = [_escaped(subtask.title), _as_role(subtask.role)]
     if subtask.depends_on:
         fields.append(f"after: {', '.join(subtask.depends_on)}")
     if subtask.priority != DEFAULT_PRIORITY:
@@ -164,8 +164,14 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace("|", "\\|")
 
 
+def _as_role(role: str) -> str:
+    """A role whose name reads like a field is told from one by a backslash before it."""
+    escaped = _escaped(role)
+    return f"\\{escaped}" if _FIELD.match(role) else escaped
+
+
 def _unescaped(value: str) -> str:
-    return re.sub(r"\\([\\|])", r"\1", value).strip()
+    return re.sub(r"\\([\\|]|(?:after|priority)\s*:)", r"\1", value, flags=re.IGNORECASE).strip()
 
 
 def from_text(typed: str, base: Plan) -> Plan:

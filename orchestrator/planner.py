@@ -171,7 +171,9 @@ def read(context: Context, reply: Reply) -> Result:
     try:
         if (chosen := _chosen(reply.data)) is not None:
             return from_playbook(context, *chosen)
-        return _gated(context, Plan.model_validate(reply.data))
+        plan = Plan.model_validate(reply.data)
+        _check_size(context, plan)
+        return _gated(context, plan)
     except ValidationError as error:
         raise ModelInvalid(problems_of(error)) from error
     except InvalidPlan as error:
@@ -197,8 +199,18 @@ def _gated(context: Context, plan: Plan, *told: str) -> Result:
         tools=context.roles.tools,
         max_subtasks=context.settings.max_subtasks,
     )
-    data = {"plan": gated.plan.to_json(), "repairs": [*told, *gated.repairs]}
+    unread = [file.note for file in context.files if file.note]
+    data = {"plan": gated.plan.to_json(), "repairs": [*unread, *told, *gated.repairs]}
     return Result(output=to_text(gated.plan), data=data)
+
+
+def _check_size(context: Context, plan: Plan) -> None:
+    """A plan that is too large is asked for once more; a second one is cut by the gate."""
+    count, limit = len(plan.subtasks), context.settings.max_subtasks
+    if count > limit and context.failure is None:
+        raise ModelInvalid(
+            [f"The plan has {count} subtasks and {limit} are allowed: plan larger pieces of work."]
+        )
 
 
 def _chosen(data: Any) -> tuple[str, dict[str, str]] | None:
@@ -233,6 +245,7 @@ def _question(context: Context) -> str:
     parts = [prompts.fenced("task", prompts.trimmed(context.task, limit))]
     if context.thread:
         parts.append(prompts.fenced("thread", prompts.trimmed(context.thread, limit)))
+    parts += prompts.attached(context.files)
     if context.plan is not None:
         parts.append(prompts.fenced("current_plan", to_text(context.plan)))
     if context.notes:

@@ -19,8 +19,10 @@ from orchestrator.store.tables import PlaybookRow
 
 _BLANK = re.compile(r"\{\{\s*([a-z][a-z0-9_]*)\s*\}\}")
 _NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,62}$")
+# At the beginning of the task or of a line of it: prose may well speak of playbooks.
 _CALLED = re.compile(
-    r"\buse\s+playbook\s+[\"“']?([A-Za-z0-9][\w-]*)[\"”']?(.*)", re.IGNORECASE | re.DOTALL
+    r"^\W*(?:please\s+)?use\s+playbook\s+[\"“'`]?([A-Za-z0-9][\w-]*)[\"”'`]?(.*)",
+    re.IGNORECASE | re.DOTALL | re.MULTILINE,
 )
 _VALUE = re.compile(r"([a-z][a-z0-9_]*)\s*[=:]\s*(\"[^\"]*\"|“[^”]*”|[^,;\n]+)", re.IGNORECASE)
 
@@ -56,6 +58,11 @@ class Playbook(BaseModel):
                 f"use playbook {self.name} {', '.join(f'{name}=…' for name in missing)}"
             )
         return Plan.model_validate(_filled(self.plan, known))
+
+    def to_yaml(self) -> str:
+        """The playbook as a file of the folder has it."""
+        content = self.model_dump(mode="json", exclude_defaults=True)
+        return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
 
     @property
     def blanks(self) -> list[str]:
@@ -133,9 +140,14 @@ def called_for(task: str) -> tuple[str, dict[str, str]] | None:
 
 async def all_of(database: Database, team: str, folder: Path | None) -> dict[str, Playbook]:
     """The playbooks of the folder and those the team has saved, which win."""
+    return load(folder) | await saved(database, team)
+
+
+async def saved(database: Database, team: str) -> dict[str, Playbook]:
+    """The playbooks that the team has saved."""
     async with database.read() as session:
         rows = (await session.exec(select(PlaybookRow).where(PlaybookRow.team_id == team))).all()
-    saved = {
+    return {
         row.name: Playbook.model_validate(
             {
                 "name": row.name,
@@ -146,4 +158,3 @@ async def all_of(database: Database, team: str, folder: Path | None) -> dict[str
         )
         for row in rows
     }
-    return load(folder) | saved

@@ -48,8 +48,14 @@ from orchestrator.store.tables import (
     row,
 )
 
+# When a run that waits for more money goes on by itself, in the request's data.
+UNTIL = "until"
+WAITING_OPTIONS = ["Try again", "Answer with what we have"]
 BUDGET_OPTIONS = ["Allow as much again", "Answer with what we have"]
 ACCOUNT_OPTIONS = ["Try again"]
+TOOL_OPTIONS = ["Approve", "Deny"]
+# Of a call that began and of which nobody knows whether it was done.
+CUT_OFF_OPTIONS = ["Run it again", "It was done", "Leave it out"]
 PLAN_CHANGE_OPTIONS = ["Change the plan", "Leave the plan"]
 
 
@@ -98,9 +104,7 @@ class _Record:
             case Bury(finished):
                 self._bury(finished)
             case Pause(finished):
-                options = (finished.data or {}).get("options", [])
-                self._request(RequestKind.QUESTION, finished, options)
-                self._event(EventKind.SUBTASK_PAUSED, finished)
+                self._pause(finished)
             case AskAccount(finished):
                 self._request(RequestKind.ACCOUNT, finished, ACCOUNT_OPTIONS)
                 self._event(EventKind.RUN_PAUSED, finished, reason=finished.text)
@@ -170,6 +174,16 @@ class _Record:
         role = self._live.roles[item.role]
         return attempts.of_role(role, self._settings, item.timeout_s), role.name
 
+    def _pause(self, finished: Finished) -> None:
+        tool = finished.tool
+        if tool is None:
+            options = (finished.data or {}).get("options", [])
+            self._request(RequestKind.QUESTION, finished, options)
+        else:
+            options = CUT_OFF_OPTIONS if tool["is_cut_off"] else TOOL_OPTIONS
+            self._request(RequestKind.TOOL, finished, options, data=tool)
+        self._event(EventKind.SUBTASK_PAUSED, finished)
+
     def _bury(self, finished: Finished) -> None:
         self._request(RequestKind.DEAD_LETTER, finished)
         self._event(EventKind.SUBTASK_DEAD, finished, outcome=finished.outcome)
@@ -187,7 +201,7 @@ class _Record:
                     feedback=run.note,
                     repairs=finished.data["repairs"],
                     plan=plan.to_json(),
-                    expected_usd=expected_usd(self._deployment, run.task, plan),
+                    expected_usd=finished.proposal.expected_usd if finished.proposal else None,
                 )
             )
         )

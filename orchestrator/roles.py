@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -41,14 +41,18 @@ class Role(BaseModel):
 class Roles(Mapping[str, Role]):
     """The roles of a deployment by name; the default role is always among them.
 
-    `ladder` is what all of them climb, and what planning, reviews and answers climb.
+    `ladder` is what all of them climb, and what planning, reviews and answers climb. `tools` are
+    those that plans may name: what the deployment allows, else what some role has.
     """
 
-    def __init__(self, roles: Mapping[str, Role], ladder: Ladder = ()):
+    def __init__(
+        self, roles: Mapping[str, Role], ladder: Ladder = (), tools: Collection[str] | None = None
+    ):
         if DEFAULT_ROLE not in roles:
             raise ConfigurationError(f"The roles need one named “{DEFAULT_ROLE}”, the default.")
         self._roles = dict(roles)
         self.ladder = ladder
+        self.tools = frozenset(self._named_tools if tools is None else tools)
 
     @classmethod
     def load(cls, path: Path | None = None, ladder_path: Path | None = None) -> Roles:
@@ -69,27 +73,29 @@ class Roles(Mapping[str, Role]):
         return cls(roles, ladder.load(ladder_path))
 
     def with_plan_roles(self, added: tuple[PlanRole, ...]) -> Roles:
-        """These roles and those a plan made up, which never get a tool that no role here has."""
-        allowed = self.tools
+        """These roles and those a plan made up, which never get a tool that is not allowed here."""
         made_up = {
             role.name: Role(
                 name=role.name,
                 prompt=role.prompt,
                 model=role.model,
-                tools=tuple(tool for tool in role.tools if tool in allowed),
+                tools=tuple(tool for tool in role.tools if tool in self.tools),
             )
             for role in added
         }
-        return Roles(made_up | self._roles, self.ladder)
+        return Roles(made_up | self._roles, self.ladder, self.tools)
 
     def ladder_of(self, role: str | None) -> Ladder:
         """What a worker of this role climbs; without one, what the run does itself."""
         return (self._roles[role].ladder if role else ()) + self.ladder
 
+    def with_tools(self, tools: Collection[str]) -> Roles:
+        """These roles where the deployment allows `tools`."""
+        return Roles(self._roles, self.ladder, tools)
+
     @property
-    def tools(self) -> frozenset[str]:
-        """Every tool that some role may use."""
-        return frozenset(tool for role in self._roles.values() for tool in role.tools)
+    def _named_tools(self) -> Iterator[str]:
+        return (tool for role in self._roles.values() for tool in role.tools)
 
     def __getitem__(self, name: str) -> Role:
         return self._roles[name]

@@ -10,13 +10,23 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from orchestrator.errors import ConfigurationError
+from orchestrator.files.limits import Limits
+
+_FILES = Limits()
 
 
 class Settings(BaseSettings):
-    """Each setting is an environment variable: its alias, or ORCHESTRATOR_ and its name."""
+    """Each setting is an environment variable: its alias, or ORCHESTRATOR_ and its name.
+
+    `none` takes back a default where nothing is a possible value.
+    """
 
     model_config = SettingsConfigDict(
-        env_prefix="ORCHESTRATOR_", env_file=".env", extra="ignore", populate_by_name=True
+        env_prefix="ORCHESTRATOR_",
+        env_file=".env",
+        env_parse_none_str="none",
+        extra="ignore",
+        populate_by_name=True,
     )
 
     database_url: str = Field(
@@ -50,6 +60,9 @@ class Settings(BaseSettings):
     )
     ladder_file: Path | None = Field(
         default=None, description="A YAML file of the attempt ladder, put before the shipped one."
+    )
+    tools_file: Path | None = Field(
+        default=None, description="A YAML file of what workers may use: tools and MCP servers."
     )
     prices_file: Path | None = Field(
         default=None, description="A YAML file of model prices, put before the shipped ones."
@@ -108,8 +121,31 @@ class Settings(BaseSettings):
     result_chars: int = Field(
         default=16_000, ge=500, description="Characters of an earlier result a worker is given."
     )
+    file_bytes: int = Field(
+        default=_FILES.bytes, ge=1, description="Bytes an attached file may have to be read."
+    )
+    file_chars: int = Field(
+        default=_FILES.chars, ge=1000, description="Characters kept of an attached file."
+    )
+    file_pages: int = Field(
+        default=_FILES.pages, ge=1, description="Pages read of an attached PDF."
+    )
+    file_rows: int = Field(default=_FILES.rows, ge=1, description="Rows read of an attached table.")
+    file_timeout_s: float = Field(
+        default=_FILES.seconds, gt=0, description="Seconds reading one attached file may take."
+    )
+    file_memory_mb: int = Field(
+        default=_FILES.memory_bytes // 1_000_000,
+        ge=200,
+        description="Memory in MB reading one attached file may take.",
+    )
     auto_approve_usd: Decimal | None = Field(
-        default=None, description="Plans estimated below this many USD start without approval."
+        default=None,
+        ge=0,
+        description="Plans estimated at up to this many USD start without approval.",
+    )
+    auto_approve_subtasks: int | None = Field(
+        default=None, ge=1, description="Plans of up to this many subtasks start without approval."
     )
     grace_s: float = Field(
         default=10.0, ge=0, description="Seconds running attempts get to finish at shutdown."

@@ -29,6 +29,7 @@ from orchestrator.actions import (
 from orchestrator.budget import FREE, NO_LIMIT, NOTHING, Budget, Cost, Estimate
 from orchestrator.model.base import Purpose
 from orchestrator.plan import Pattern, Plan
+from orchestrator.policies import AutoApproval
 from orchestrator.store.tables import Outcome, RequestKind, RunStatus, SubtaskStatus
 
 _DONE = frozenset({SubtaskStatus.SUCCEEDED, SubtaskStatus.SKIPPED})
@@ -95,11 +96,14 @@ class RunState:
     counts the subtasks that were done (in a staged plan: the stages) when the last review began,
     `replans` the reviews that changed the plan. Results of more than `allowance` characters are
     condensed in parts before the answer is written from `condensed`, the attempts at that.
+    Planning waits for attached files to be read (`awaits_files`).
+    `auto_approval` is what starts without being proposed; None: no plan does.
     """
 
     status: RunStatus
     own: Progress = Progress()
-    auto_approve: bool = False
+    auto_approval: AutoApproval | None = None
+    awaits_files: bool = False
     concurrency: int = 5
     limits: Limits = Limits()
     pattern: Pattern = Pattern.GRAPH
@@ -257,9 +261,8 @@ class RunState:
         match action:
             case EndReview():
                 self.own = Progress()
-            case Propose():
-                self.status = RunStatus.RUNNING if self.auto_approve else RunStatus.PROPOSED
-                self.own = Progress(tries=0 if self.auto_approve else self.own.tries + 1)
+            case Propose(finished):
+                self._propose(finished)
             case AskBreakdown(finished):
                 self.own = _after_failure(self.own, finished)
                 self.requests.add(OpenRequest(RequestKind.BREAKDOWN, None))
@@ -274,6 +277,12 @@ class RunState:
                 self.status = RunStatus.COMPLETED
                 tries = self.own.tries + 1
                 self.own = Progress(tries=tries, output_attempt_id=finished.attempt_id)
+
+    def _propose(self, finished: Finished) -> None:
+        """A plan that nobody needs to be asked about begins to run."""
+        starts = self.auto_approval is not None and self.auto_approval.covers(finished.proposal)
+        self.status = RunStatus.RUNNING if starts else RunStatus.PROPOSED
+        self.own = Progress(tries=0 if starts else self.own.tries + 1)
 
     def named(self, subtask: int | None, attempt_id: str) -> None:
         """An attempt has been started, under this id."""
@@ -336,7 +345,8 @@ class RunState:
         assert number is not None
         tries = self.subtasks[number].tries + 1
         self._change(number, status=SubtaskStatus.PAUSED, tries=tries, attempt_id=None)
-        self.requests.add(OpenRequest(RequestKind.QUESTION, number))
+        kind = RequestKind.QUESTION if finished.tool is None else RequestKind.TOOL
+        self.requests.add(OpenRequest(kind, number))
 
     def _change(self, number: int, **changes: object) -> None:
         before = self.subtasks[number]

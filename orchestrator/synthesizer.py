@@ -71,6 +71,7 @@ def _question(context: Context) -> str:
             continue
         content = prompts.trimmed(result.text, context.settings.synthesis_chars)
         parts.append(f"{heading}\n{prompts.fenced('result', content)}")
+    parts += [f"Note from a person: {note}" for note in context.notes]
     if context.failure:
         parts.append(f"Your last answer could not be used: {context.failure}")
     parts.append("Condense these." if context.is_part else "Write the answer.")

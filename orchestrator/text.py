@@ -10,6 +10,10 @@ _SPACES = re.compile(r"\s+")
 # a person reads into something else than what is there.
 _OUT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]+")
 
+_SECRET = re.compile(
+    r"(xox[abeprs]-|xapp-|sk-ant-|xoxe\.)[A-Za-z0-9._-]+|(?<=://)[^/\s:@]+:[^/\s@]+@"
+)
+
 
 def clean(text: str) -> str:
     """`text` with one kind of line break and without control characters.
@@ -17,6 +21,11 @@ def clean(text: str) -> str:
     NUL is among them, which PostgreSQL refuses; lone surrogates are, which no database takes.
     """
     return _OUT.sub("", _LINE_BREAKS.sub("\n", text))
+
+
+def without_secrets(text: str) -> str:
+    """`text` without what looks like a token, a key, or a password in an address."""
+    return _SECRET.sub("[secret]", text)
 
 
 def one_line(text: str) -> str:

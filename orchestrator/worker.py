@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
 
-from jsonschema import validators
-
-from orchestrator import prompts, text
+from orchestrator import prompts, schemas, text
 from orchestrator.context import Context, Result
 from orchestrator.errors import ModelEmpty, ModelInvalid
 from orchestrator.model.base import Call, JsonObject, Purpose, Reply, Tool, ToolCall
@@ -58,7 +54,8 @@ def prepare(context: Context) -> Call:
         shared=context.shared or shared(context),
         messages=_messages(context),
         schema=_schema(context),
-        tools=(ASK_PERSON,),
+        tools=(ASK_PERSON, *context.kit.tools),
+        server_tools=context.kit.server_tools,
         effort=context.parameters.effort,
         temperature=context.parameters.temperature,
         max_tokens=context.parameters.max_tokens,
@@ -72,21 +69,20 @@ def prepare(context: Context) -> Call:
 def read(context: Context, call: Call, reply: Reply) -> Result:
     """The result in the reply, or the question. Raises ModelEmpty, ModelInvalid."""
     for tool_call in reply.tool_calls:
-        return _paused(call, reply, tool_call)
+        if tool_call.name == ASK_PERSON.name:
+            return _paused(call, reply, tool_call)
     if not reply.text.strip() and reply.data is None:
         raise ModelEmpty("The worker answered with nothing.")
     schema = _schema(context)
     if schema is None:
         return Result(output=reply.text, data=reply.data)
-    problems = _misfits(schema, reply.data)
+    problems = schemas.misfits(schema, reply.data)
     if problems:
         raise ModelInvalid(problems)
     return Result(output=json.dumps(reply.data, indent=2, ensure_ascii=False), data=reply.data)
 
 
 def _paused(call: Call, reply: Reply, tool_call: ToolCall) -> Result:
-    if tool_call.name != ASK_PERSON.name:
-        raise ModelInvalid([f"There is no tool named {tool_call.name}."])
     question = str(tool_call.input.get("question", "")).strip()
     if not question:
         raise ModelInvalid(["ask_person was called without a question."])
@@ -94,30 +90,17 @@ def _paused(call: Call, reply: Reply, tool_call: ToolCall) -> Result:
     return Result(
         outcome=Outcome.PAUSED,
         output=question,
-        data={"options": options, "tool_call_id": tool_call.id},
+        data={"options": options},
         transcript=[*call.messages, reply.message],
     )
 
 
-def answered(
-    transcript: tuple[JsonObject, ...], answer: str, told: Sequence[str] = ()
-) -> tuple[JsonObject, ...]:
-    """The conversation with the person's answer as the result of the worker's question, and what
-    else the worker is told by now."""
-    content = transcript[-1].get("content") or []
-    results = [
-        {"type": "tool_result", "tool_use_id": block["id"], "content": answer}
-        for block in content
-        if isinstance(block, dict) and block.get("type") == "tool_use"
-    ]
-    more = [{"type": "text", "text": sentence} for sentence in told]
-    return (*transcript, {"role": "user", "content": results + more})
-
-
 def _messages(context: Context) -> tuple[JsonObject, ...]:
-    if context.transcript and context.answer is not None:
-        return answered(context.transcript, context.answer, _told(context))
-    return ({"role": "user", "content": _question(context)},)
+    if context.transcript:
+        return context.transcript
+    question: JsonObject = {"type": "text", "text": _question(context)}
+    content = [*context.pictures, question] if context.pictures else question["text"]
+    return ({"role": "user", "content": content},)
 
 
 def shared(context: Context) -> str:
@@ -133,6 +116,7 @@ def shared(context: Context) -> str:
     ]
     if context.thread:
         parts.append(prompts.fenced("thread", prompts.trimmed(context.thread, limit)))
+    parts += prompts.attached(context.files)
     return "\n\n".join(parts)
 
 
@@ -144,10 +128,10 @@ def _question(context: Context) -> str:
     if subtask.expected_output.description:
         parts.append(f"Expected output: {subtask.expected_output.description}")
     parts += [_result(r.number, r.title, r.text, context) for r in context.results]
-    return "\n\n".join([*parts, *_told(context)])
+    return "\n\n".join([*parts, *told(context)])
 
 
-def _told(context: Context) -> list[str]:
+def told(context: Context) -> list[str]:
     """What people said meanwhile, and what was wrong with the attempt before."""
     told = [f"Note from a person: {note}" for note in context.notes]
     if context.failure:
@@ -166,9 +150,3 @@ def _schema(context: Context) -> JsonObject | None:
     assert context.subtask is not None
     own = context.subtask.expected_output.json_schema
     return own or (context.role.output_schema if context.role else None)
-
-
-def _misfits(schema: JsonObject, data: Any) -> list[str]:
-    validator = validators.validator_for(schema)(schema)
-    errors = sorted(validator.iter_errors(data), key=lambda error: list(map(str, error.path)))
-    return [f"{error.json_path}: {error.message[:300]}." for error in errors[:20]]

@@ -75,6 +75,11 @@ def button(
     return element
 
 
+def link_button(label: str, action_id: str, url: str) -> Element:
+    """A button that opens an address; the bot is told of the click all the same."""
+    return {"type": "button", "text": plain(label), "action_id": action_id, "url": url}
+
+
 def confirm(title: str, sentence: str, yes: str, no: str) -> Element:
     """What is asked before a click that cannot be taken back counts."""
     return {

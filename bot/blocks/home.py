@@ -1,48 +1,104 @@
-"""The Home tab: what waits for a person, what runs, what was."""
+"""The Home tab: what waits for a person, what runs, what failed, what was, what is to come."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
-from bot.blocks.elements import context, divider, header, paragraph
-from bot.blocks.history import row
+from bot.blocks import ids, schedules, text
+from bot.blocks.elements import button, context, divider, header, paragraph
+from bot.blocks.history import row, to_thread
 from bot.blocks.payload import Block
+from bot.home import SHOWN, HomeView, Letter, Spending
 from bot.view import RunRow
+from orchestrator.store.tables import RequestKind
+from orchestrator.text import listing, plural
 
-# 100 blocks are a Home tab.
-_MOST_ROWS = 20
+# 100 blocks are a Home tab; each schedule takes two.
+_MOST_SCHEDULES = 10
+
+_NEEDS = {
+    RequestKind.APPROVAL: "a plan to be approved",
+    RequestKind.BREAKDOWN: "a plan to be written",
+    RequestKind.TOOL: "a tool to be allowed",
+    RequestKind.BUDGET: "more budget",
+    RequestKind.PLAN_CHANGE: "a changed plan to be approved",
+    RequestKind.ACCOUNT: "an account that works",
+}
+_COUNTED = {RequestKind.QUESTION: "answer", RequestKind.DEAD_LETTER: "decision"}
 
 
-def home(
-    *,
-    waiting: Sequence[RunRow],
-    running: Sequence[RunRow],
-    recent: Sequence[RunRow],
-    offline: bool,
-) -> list[Block]:
+def home(view: HomeView) -> list[Block]:
     """The blocks of the Home tab."""
     blocks = [header("Orchestrator"), context(_HOW)]
-    if offline:
+    if view.offline:
         blocks.append(context("🔌 Offline: answers are samples, made without a model."))
-    if not (waiting or running or recent):
+    if view.spending is not None:
+        blocks.append(context(_spent(view.spending)))
+    if not (view.waiting or view.running or view.recent or view.schedules):
         return [*blocks, divider(), paragraph(_EMPTY)]
-    blocks += _part("✋ Waiting for you", waiting, "Nothing waits for you.")
-    blocks += _part("🔵 Running", running, "Nothing is running.")
-    return [*blocks, *_part("🗂️ Recent", recent, "Nothing is finished yet.")]
+    blocks += _part("✋ Waiting for you", [_waiting(view, item) for item in view.waiting])
+    blocks += _part("🔵 Running", [row(item, view.links) for item in view.running])
+    if view.letters:
+        blocks += _part("❌ Dead letters", [_letter(view, letter) for letter in view.letters])
+    blocks += _part("🗂️ Recent", [row(item, view.links) for item in view.recent])
+    return [*blocks, *_schedules(view)]
 
 
 _HOW = (
     "Mention me in a channel with a task, write to me in *Messages*, or type `/orchestrate` and "
-    "the task. `/runs` finds past runs."
+    "the task. `/runs` finds past runs, `/schedules` makes tasks begin by themselves."
 )
 _EMPTY = (
     "*Nothing here yet.*\nTell me what you need, for example: “Compare three job queues for "
     "Python and recommend one.” I'll show you a plan, and start when you approve it."
 )
+_NONE = {
+    "✋ Waiting for you": "Nothing waits for you.",
+    "🔵 Running": "Nothing is running. Mention me with a task to change that.",
+    "🗂️ Recent": "Nothing is finished yet.",
+}
 
 
-def _part(title: str, rows: Sequence[RunRow], empty: str) -> list[Block]:
-    shown = [row(item) for item in rows[:_MOST_ROWS]] or [context(empty)]
-    if (hidden := len(rows) - _MOST_ROWS) > 0:
-        shown.append(context(f"…and {hidden} more: type `/runs`."))
+def _part(title: str, blocks: Sequence[Block]) -> list[Block]:
+    shown = list(blocks[:SHOWN]) or [context(_NONE[title])]
+    if len(blocks) > SHOWN:
+        shown.append(context("…and more: type `/runs`."))
     return [divider(), header(title), *shown]
+
+
+def _waiting(view: HomeView, item: RunRow) -> Block:
+    needs = _needs(view.needs.get(item.id, Counter()))
+    return row(item, view.links, needs=needs, accessory=to_thread(item, view.links))
+
+
+def _needs(asked: Counter[RequestKind]) -> str:
+    """What is asked of a person, in words."""
+    parts = [_NEEDS[kind] for kind in _NEEDS if asked[kind]]
+    parts += [plural(asked[kind], noun) for kind, noun in _COUNTED.items() if asked[kind]]
+    return listing(parts) or "somebody"
+
+
+def _letter(view: HomeView, letter: Letter) -> Block:
+    name = text.linked(view.links.get(letter.run.id), f"*{letter.run.name}*")
+    what = "the answer" if letter.subtask is None else f"subtask {letter.subtask}"
+    title = f": {text.escape(text.line(letter.title, 100))}" if letter.title else ""
+    reason = text.escape(text.line(letter.reason, 150))
+    leads = to_thread(letter.run, view.links) or button("Details", ids.DETAILS, letter.run.id)
+    return paragraph(f"❌ {name} · {what}{title}\n{reason}", leads)
+
+
+def _schedules(view: HomeView) -> list[Block]:
+    shown = schedules.rows(view.schedules[:_MOST_SCHEDULES])
+    if not shown:
+        shown = [context("You have no schedules. `/schedules help` says how to make one.")]
+    if len(view.schedules) > _MOST_SCHEDULES:
+        shown.append(context("…and more: type `/schedules`."))
+    return [divider(), header("🗓️ Schedules"), *shown]
+
+
+def _spent(spending: Spending) -> str:
+    spent = text.money(spending.usd)
+    if spending.limit is None:
+        return f"💰 Spent in this workspace today (UTC): {spent}. There is no daily limit."
+    return f"💰 Spent in this workspace today (UTC): {spent} of {text.money(spending.limit)}."

@@ -7,6 +7,7 @@ raise NotFound for values this version does not write.
 from __future__ import annotations
 
 from orchestrator.errors import NotFound
+from orchestrator.history import Place
 
 APPROVE = "approve"
 EDIT = "edit"
@@ -26,6 +27,10 @@ BREAKDOWN = "breakdown"
 FEEDBACK = "feedback"
 RUNS_PREVIOUS = "runs_page_previous"
 RUNS_NEXT = "runs_page_next"
+OPEN_THREAD = "open_thread"
+PAUSE_SCHEDULE = "schedule_pause"
+RESUME_SCHEDULE = "schedule_resume"
+REMOVE_SCHEDULE = "schedule_remove"
 EDIT_TEXT = "edit_text"
 EDIT_FORM = "edit_form"
 EDIT_PAGE = "edit_page"
@@ -36,6 +41,7 @@ REPLAN_VIEW = "replan"
 BREAKDOWN_VIEW = "breakdown"
 EDIT_RETRY_VIEW = "edit_and_retry"
 ANSWER_VIEW = "answer_question"
+ORCHESTRATE_VIEW = "orchestrate_this"
 
 MOST_OPTIONS = 8
 _MOST_QUERY = 1_000
@@ -87,15 +93,17 @@ def read_option(value: str) -> tuple[str, int]:
     return request_id, _number(index)
 
 
-def of_list(offset: int, query: str) -> str:
-    """The value of a page of a list."""
-    return f"{max(offset, 0)}|{query[:_MOST_QUERY]}"
+def of_list(place: Place, query: str) -> str:
+    """The value of a page of a list that begins at that place."""
+    return f"{'>' if place.is_after else '<'}{place.number}|{query[:_MOST_QUERY]}"
 
 
-def read_list(value: str) -> tuple[int, str]:
-    """Offset and query."""
-    offset, _, query = value.partition("|")
-    return _number(offset), query
+def read_list(value: str) -> tuple[Place, str]:
+    """Place and query."""
+    place, _, query = value.partition("|")
+    if place[:1] not in ("<", ">"):
+        raise _outdated()
+    return Place(_number(place[1:]), is_after=place[0] == ">"), query
 
 
 def of_feedback(run_id: str, verdict: str) -> str:

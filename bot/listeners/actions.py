@@ -10,12 +10,10 @@ from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks import ids, modals
 from bot.bot import Bot, Place, answering, tell
-from bot.listeners.commands import page
 from bot.view import RunView
 from orchestrator.commands import (
     Actor,
@@ -83,8 +81,6 @@ def register(app: AsyncApp, bot: Bot) -> None:
         app.action(action_id)(_listener(bot, handler))
     options = re.compile(f"^{ids.ANSWER_OPTION}")
     app.action(options)(_listener(bot, _answer_option))
-    for action_id in (ids.RUNS_PREVIOUS, ids.RUNS_NEXT):
-        app.action(action_id)(_turning(bot))
 
 
 def _listener(bot: Bot, handler: Handler) -> Callable[..., Awaitable[None]]:
@@ -282,25 +278,6 @@ async def _feedback(bot: Bot, click: Click) -> None:
     await bot.access.find(run_id, click.actor)
     done = await bot.orchestrator.do(Rate(run_id, verdict), click.actor)
     await click.say(done.sentence)
-
-
-def _turning(bot: Bot) -> Callable[..., Awaitable[None]]:
-    """Another page in the place of the one that was shown."""
-
-    async def turned(
-        ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond
-    ) -> None:
-        await ack()
-        click = Click.of(body, client)
-
-        async def turn() -> None:
-            offset, query = ids.read_list(click.value)
-            payload = await page(bot, query, offset, click.actor)
-            await respond(text=payload.text, blocks=payload.blocks, replace_original=True)
-
-        await answering(turn, click.say)
-
-    return turned
 
 
 _HANDLERS: dict[str, Handler] = {

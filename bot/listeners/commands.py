@@ -1,7 +1,8 @@
-"""Slash commands: /orchestrate begins a run, /runs lists past ones."""
+"""Slash commands on runs: /orchestrate begins one, /runs lists past ones."""
 
 from __future__ import annotations
 
+import html
 from functools import partial
 from typing import Any
 
@@ -14,20 +15,21 @@ from sqlmodel import col, select
 
 from bot import history
 from bot.blocks import history as history_blocks
-from bot.blocks import note
+from bot.blocks import ids, note
 from bot.blocks.payload import Payload
 from bot.bot import Bot, answering
+from bot.listeners.actions import Click
 from bot.listeners.events import task_of
-from bot.view import run_rows
+from bot.listeners.policies import open_form
 from orchestrator.commands import Actor, Create, Retry, Stop
-from orchestrator.errors import NotAllowed, NotFound
+from orchestrator.errors import InvalidInput, NotAllowed, NotFound
 from orchestrator.store.tables import Run
 
 Command = dict[str, Any]
 
 
 def register(app: AsyncApp, bot: Bot) -> None:
-    """Register the listeners for slash commands."""
+    """Register the listeners for slash commands and for the pages they show."""
 
     @app.command("/orchestrate")
     async def orchestrate(
@@ -35,82 +37,91 @@ def register(app: AsyncApp, bot: Bot) -> None:
     ) -> None:
         await ack()
         work = partial(_orchestrate, bot, command, client, respond)
-        await answering(work, partial(_say, respond))
+        await answering(work, partial(say, respond))
 
     @app.command("/runs")
     async def runs(ack: AsyncAck, command: Command, respond: AsyncRespond) -> None:
         await ack()
         work = partial(_runs, bot, command, respond)
-        await answering(work, partial(_say, respond))
+        await answering(work, partial(say, respond))
+
+    async def turned(
+        ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond
+    ) -> None:
+        await ack()
+        click = Click.of(body, client)
+        await answering(partial(_turn, bot, click, respond), click.say)
+
+    for action_id in (ids.RUNS_PREVIOUS, ids.RUNS_NEXT):
+        app.action(action_id)(turned)
 
 
-def _actor(command: Command) -> Actor:
+# --- what commands share --------------------------------------------------------------------
+
+
+def actor_of(command: Command) -> Actor:
+    """Who typed it."""
     return Actor(command["team_id"], command["user_id"])
+
+
+async def check_in(client: AsyncWebClient, channel: str) -> None:
+    """Raises NotAllowed where the bot cannot post: commands reach it from everywhere."""
+    try:
+        found = (await client.conversations_info(channel=channel))["channel"]
+    except SlackApiError:
+        found = {}
+    if not (found.get("is_im") or found.get("is_mpim") or found.get("is_member")):
+        raise NotAllowed("I am not in this channel. Invite me to it first, then ask again.")
+
+
+async def show(respond: AsyncRespond, payload: Payload) -> None:
+    """Answer a command, to whoever typed it only."""
+    await respond(text=payload.text, blocks=payload.blocks, response_type="ephemeral")
+
+
+async def say(respond: AsyncRespond, sentence: str) -> None:
+    """Answer a command with a sentence."""
+    await show(respond, note.said(sentence))
+
+
+# --- /orchestrate ---------------------------------------------------------------------------
 
 
 async def _orchestrate(
     bot: Bot, command: Command, client: AsyncWebClient, respond: AsyncRespond
 ) -> None:
     task = task_of(command.get("text", ""))
-    if not task or task == "help":
-        await _respond(respond, note.usage())
+    if not task or task.lower() == "help":
+        await show(respond, note.usage())
         return
-    if not await _is_in(client, command["channel_id"]):
-        raise NotAllowed("I am not in this channel. Invite me to it first, then ask again.")
-    create = Create(
-        task=task,
-        channel=command["channel_id"],
-        claim=f"command:{command['trigger_id']}",
-    )
-    await bot.orchestrator.do(create, _actor(command))
+    if task.lower() == "policy":
+        await open_form(bot, actor_of(command), command["channel_id"], command["trigger_id"])
+        return
+    await check_in(client, command["channel_id"])
+    create = Create(task=task, channel=command["channel_id"])
+    await bot.orchestrator.do(create, actor_of(command), claim=f"command:{command['trigger_id']}")
     bot.publisher.wake()
+
+
+# --- /runs ----------------------------------------------------------------------------------
 
 
 async def _runs(bot: Bot, command: Command, respond: AsyncRespond) -> None:
     query = command.get("text", "").strip()
     verb, _, name = query.partition(" ")
-    if verb == "help":
-        await _respond(respond, history_blocks.usage())
-    elif verb in ("show", "stop", "retry") and name:
-        await _respond(respond, await _about_one(bot, verb, name.strip(), _actor(command)))
+    if verb.lower() == "help":
+        await show(respond, history_blocks.usage())
+    elif verb.lower() in _ABOUT_ONE:
+        await show(respond, await _about_one(bot, verb.lower(), name, actor_of(command)))
     else:
-        await _respond(respond, await page(bot, query, 0, _actor(command)))
+        await show(respond, await history.page(bot, query, actor_of(command)))
 
 
-async def _is_in(client: AsyncWebClient, channel: str) -> bool:
-    """Whether the bot can post in the channel: commands reach it from everywhere."""
-    try:
-        found = (await client.conversations_info(channel=channel))["channel"]
-    except SlackApiError:
-        return False
-    return bool(found.get("is_im") or found.get("is_mpim") or found.get("is_member"))
-
-
-async def _say(respond: AsyncRespond, sentence: str) -> None:
-    await _respond(respond, note.said(sentence))
-
-
-async def _respond(respond: AsyncRespond, payload: Payload) -> None:
-    await respond(text=payload.text, blocks=payload.blocks, response_type="ephemeral")
-
-
-async def page(bot: Bot, query: str, offset: int, actor: Actor) -> Payload:
-    """A page of the runs that `query` asks for and this person may see."""
-    conditions = history.conditions(query, actor, await bot.access.channels(actor))
-    async with bot.orchestrator.database.read() as session:
-        rows = await run_rows(session, *conditions, limit=history.PAGE + 1, offset=offset)
-    return history_blocks.runs(
-        rows[: history.PAGE],
-        title=history.title(query),
-        offset=offset,
-        page_size=history.PAGE,
-        has_more=len(rows) > history.PAGE,
-        query=query,
-    )
+_ABOUT_ONE = ("show", "stop", "retry")
 
 
 async def _about_one(bot: Bot, verb: str, name: str, actor: Actor) -> Payload:
-    run_id = await _named(bot, name, actor)
+    run_id = await _named(bot, verb, name, actor)
     if verb == "stop":
         return note.said((await bot.act(Stop(run_id), actor)).sentence)
     if verb == "retry":
@@ -119,12 +130,21 @@ async def _about_one(bot: Bot, verb: str, name: str, actor: Actor) -> Payload:
     return history_blocks.one(view)
 
 
-async def _named(bot: Bot, name: str, actor: Actor) -> str:
+async def _named(bot: Bot, verb: str, typed: str, actor: Actor) -> str:
+    name = html.unescape(typed).strip().strip("`").upper()
+    if not name:
+        raise InvalidInput(f"Which run? Say its short name, for example /runs {verb} R-7F3K.")
+    full = name if name.startswith("R-") else f"R-{name}"
     async with bot.orchestrator.database.read() as session:
-        query = select(Run).where(
-            Run.team_id == actor.team_id, col(Run.name) == name.strip("`").upper()
-        )
+        query = select(Run).where(Run.team_id == actor.team_id, col(Run.name) == full)
         run = (await session.exec(query)).first()
     if run is None:
-        raise NotFound(f"There is no run named {name}.")
+        raise NotFound(f"There is no run named {full}.")
     return (await bot.access.find(run.id, actor)).id
+
+
+async def _turn(bot: Bot, click: Click, respond: AsyncRespond) -> None:
+    """Another page in the place of the one that was shown."""
+    place, query = ids.read_list(click.value)
+    payload = await history.page(bot, query, click.actor, place)
+    await respond(text=payload.text, blocks=payload.blocks, replace_original=True)

@@ -1,151 +1,236 @@
-"""Mentions and direct messages: a new task, or a word about the run of this thread."""
+"""Mentions and direct messages: a new task, or a word about the run of this thread.
+
+What a message asks for is committed before Slack is told that the event has arrived: whatever
+was not, because the process died, Slack tells again.
+"""
 
 from __future__ import annotations
 
-import re
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import structlog
+from slack_bolt import BoltResponse
 from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
-from sqlmodel import col, select
 
+from bot import conversation
 from bot.blocks import note
 from bot.bot import Bot, Place, answering, tell
+from bot.conversation import Said, concerns_us, task_of
 from orchestrator import control
-from orchestrator.commands import Actor, Command, Create, Guide, Replan, Retry, Stop
-from orchestrator.errors import Outdated
+from orchestrator.commands import Command, Create, Guide, Replan, Restate, Retry, Stop
+from orchestrator.errors import AlreadyTaken, Outdated
 from orchestrator.store.tables import Run, RunStatus
 
-Event = dict[str, Any]
+__all__ = ["register", "task_of"]
 
-_MENTION = re.compile(r"<@[A-Z0-9]+(?:\|[^>]*)?>")
-_ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
-_THREAD_MESSAGES = 50
+log = structlog.get_logger(__name__)
+
+Event = dict[str, Any]
+Next = Callable[[], Awaitable[object]]
+
+# Slack waits three seconds and then tells again.
+_ACKNOWLEDGED_S = 2.5
+# The most that a run waits for the first replies to others.
+_FIRST_REPLIES_S = 0.5
+
+_WORDS = ("", "help", "retry", "status", "stop")
+_NOT_STARTED = (RunStatus.PLANNING, RunStatus.PROPOSED)
 
 
 def register(app: AsyncApp, bot: Bot) -> None:
     """Register the listeners for messages that are meant for the bot."""
-
-    @app.event("app_mention")
-    async def mentioned(event: Event, body: dict[str, Any], client: AsyncWebClient) -> None:
-        await _take(bot, event, body, client)
-
-    @app.event("message")
-    async def written(event: Event, body: dict[str, Any], client: AsyncWebClient) -> None:
-        is_from_person = "bot_id" not in event and event.get("subtype") in (None, "file_share")
-        if event.get("channel_type") == "im" and is_from_person:
-            await _take(bot, event, body, client)
+    for kind in ("app_mention", "message"):
+        app.event(kind, middleware=[_taking(bot)])(_going_on(bot))
 
 
-async def _take(bot: Bot, event: Event, body: dict[str, Any], client: AsyncWebClient) -> None:
-    if "user" not in event or "bot_id" in event:
-        return
-    place = Place(event["channel"], event.get("thread_ts"))
-    work = partial(_understand, bot, event, body, client)
-    await answering(work, partial(tell, client, event["user"], place))
+def _taking(bot: Bot) -> Callable[..., Awaitable[BoltResponse | None]]:
+    """Bolt acknowledges an event once this has called the next in line."""
+
+    async def take(
+        body: dict[str, Any], client: AsyncWebClient, context: AsyncBoltContext, next_: Next
+    ) -> BoltResponse | None:
+        if not concerns_us(body["event"]):
+            await next_()
+            return None
+        listener = _Listener(bot, client, body["team_id"], context.bot_user_id)
+        taking = bot.begin(listener.take(body["event"]))
+        await asyncio.wait({taking}, timeout=_ACKNOWLEDGED_S)
+        if not taking.done():
+            # By the time Slack tells again it is known whether it came to anything.
+            return BoltResponse(status=503)
+        context["begun"] = taking.result()
+        await next_()
+        return None
+
+    return take
 
 
-async def _understand(bot: Bot, event: Event, body: dict[str, Any], client: AsyncWebClient) -> None:
-    actor = Actor(body["team_id"], event["user"])
-    said = task_of(event.get("text", ""))
-    thread = event.get("thread_ts")
-    live = await _live_run(bot, actor.team_id, event["channel"], thread) if thread else None
-    if live is None and said:
-        await _create(bot, event, actor, said, client)
-    elif not await _is_first(bot, event, actor):
-        return
-    elif live is not None:
-        await _about(bot, live, said, event, actor, client)
-    else:
-        await _show_usage(event, client)
+def _going_on(bot: Bot) -> Callable[..., Awaitable[None]]:
+    """What can wait until the event has been acknowledged."""
+
+    async def go_on(context: AsyncBoltContext) -> None:
+        if begun := context.get("begun"):
+            await bot.publisher.first_replies(_FIRST_REPLIES_S)
+            bot.orchestrator.wake(begun)
+
+    return go_on
 
 
-async def _is_first(bot: Bot, event: Event, actor: Actor) -> bool:
-    """Whether this message has not been taken up before: Slack may tell of it twice."""
-    work = partial(control.claim, team_id=actor.team_id, key=_key(event))
-    try:
-        await bot.orchestrator.database.write(work)
-    except Outdated:
-        return False
-    return True
+@dataclass(slots=True)
+class _Listener:
+    """Takes one event. `own_user` is the bot itself, `begun` the run that came of it."""
 
+    bot: Bot
+    client: AsyncWebClient
+    team_id: str
+    own_user: str | None
+    begun: str | None = None
 
-def _key(event: Event) -> str:
-    # An edited mention comes as another event about the same message.
-    return f"{event['channel']}:{event['ts']}"
+    async def take(self, event: Event) -> str | None:
+        """Commit what the event asks for; the id of the run that was begun, if one was."""
+        if conversation.is_deletion(event):
+            await self._deleted(event)
+        elif event.get("subtype") == "message_changed":
+            await self._edited(event)
+        else:
+            said = Said.of(self.team_id, event["channel"], event)
+            await self._answering(said, partial(self._understand, said))
+        return self.begun
 
+    async def _answering(self, said: Said, work: Callable[[], Awaitable[None]]) -> None:
+        await answering(partial(_once, work), partial(self._tell, said))
 
-def task_of(text: str) -> str:
-    """What was written, without the mention of the bot and without Slack's escapes."""
-    said = _MENTION.sub("", text, count=1)
-    for entity, character in _ENTITIES:
-        said = said.replace(entity, character)
-    return said.strip()
+    async def _tell(self, said: Said, sentence: str) -> None:
+        await tell(self.client, said.actor.user_id, said.place, sentence)
 
+    # --- something was said ---------------------------------------------------------------
 
-async def _create(bot: Bot, event: Event, actor: Actor, task: str, client: AsyncWebClient) -> None:
-    """Begin a run, once however often the event is delivered."""
-    thread = event.get("thread_ts")
-    context = await _thread_text(client, event["channel"], thread) if thread else ""
-    command = Create(
-        task=task,
-        channel=event["channel"],
-        thread=thread or event["ts"],
-        context=context,
-        claim=_key(event),
-    )
-    try:
-        await bot.orchestrator.do(command, actor)
-    except Outdated:
-        return
-    bot.publisher.wake()
+    async def _understand(self, said: Said) -> None:
+        run = await self._latest_run(said) if said.thread else None
+        word = said.text.lower().strip(" .!?")
+        if run is not None and word != "help" and (word in _WORDS or run.status.is_live):
+            await self._about(run, said, word)
+        elif word in _WORDS:
+            await self._show_usage(said)
+        else:
+            await self._create(said)
 
+    async def _latest_run(self, said: Said) -> Run | None:
+        async with self.bot.orchestrator.database.read() as session:
+            return await conversation.latest_run(session, said)
 
-async def _show_usage(event: Event, client: AsyncWebClient) -> None:
-    usage = note.usage()
-    await client.chat_postMessage(
-        channel=event["channel"],
-        thread_ts=event.get("thread_ts") or event["ts"],
-        text=usage.text,
-        blocks=usage.blocks,
-    )
-
-
-async def _about(
-    bot: Bot, run: Run, said: str, event: Event, actor: Actor, client: AsyncWebClient
-) -> None:
-    """A word in the thread of a run that is not over."""
-    place = Place(event["channel"], event["thread_ts"])
-    word = said.lower().strip(" .!")
-    known: dict[str, Command] = {"stop": Stop(run.id), "retry": Retry(run.id, all=True)}
-    if word in known:
-        done = await bot.act(known[word], actor)
-        await tell(client, actor.user_id, place, done.sentence)
-    elif run.status in (RunStatus.PROPOSED, RunStatus.RUNNING) and word not in ("", "status"):
-        is_feedback = run.status is RunStatus.PROPOSED
-        command = Replan(run.id, run.revision, said) if is_feedback else Guide(run.id, said)
-        done = await bot.act(command, actor)
-        await tell(client, actor.user_id, place, done.sentence)
-    else:
-        view = await bot.view(run.id, actor)
-        await tell(client, actor.user_id, place, note.progress(view).text)
-
-
-async def _live_run(bot: Bot, team_id: str, channel: str, thread: str) -> Run | None:
-    async with bot.orchestrator.database.read() as session:
-        runs = await session.exec(
-            select(Run)
-            .where(Run.team_id == team_id, Run.channel == channel, Run.thread == thread)
-            .order_by(col(Run.id).desc())
-            .limit(1)
+    async def _create(self, said: Said) -> None:
+        """Begin a run, which goes on once everybody has their first reply."""
+        command = Create(
+            task=said.text,
+            channel=said.channel,
+            thread=said.root,
+            context=await self._thread(said) if said.thread else "",
         )
-        run = runs.first()
-    return run if run is not None and run.status.is_live else None
+        do = self.bot.orchestrator.do
+        self.begun = (await do(command, said.actor, claim=said.key, wakes=False)).run_id
+
+    async def _thread(self, said: Said) -> str:
+        """What was said in the thread so far, and the answer it got, as context for the task."""
+        messages = await conversation.messages_of(self.client, said.channel, said.root)
+        async with self.bot.orchestrator.database.read() as session:
+            run = await conversation.latest_run(session, said)
+            answer = await conversation.answer_of(session, run) if run else ""
+        return conversation.context(messages, self.own_user, answer, but=said.ts)
+
+    async def _show_usage(self, said: Said) -> None:
+        await self._take(said)
+        usage = note.usage()
+        await self.client.chat_postMessage(
+            channel=said.channel, thread_ts=said.root, text=usage.text, blocks=usage.blocks
+        )
+
+    async def _take(self, said: Said) -> None:
+        """Nothing but words come of this message, and only once. Raises AlreadyTaken."""
+        work = partial(control.claim, team_id=self.team_id, key=said.key)
+        await self.bot.orchestrator.database.write(work)
+
+    async def _about(self, run: Run, said: Said, word: str) -> None:
+        """A word in the thread of a run."""
+        command = _command(run, said.text, word)
+        if command is not None:
+            done = await self.bot.act(command, said.actor, claim=said.key)
+            await self._tell(said, done.sentence)
+            return
+        await self._take(said)
+        view = await self.bot.view(run.id, said.actor)
+        await self._tell(said, note.progress_of(view))
+
+    # --- something that was said is said no more --------------------------------------------
+
+    async def _edited(self, event: Event) -> None:
+        """What has not started yet is planned anew, with the task as it reads now."""
+        before = Said.of(self.team_id, event["channel"], event["previous_message"])
+        now = Said.of(self.team_id, event["channel"], event["message"])
+        if (run := await self._begun_by(before)) is not None and now.text:
+            await self._answering(now, partial(self._restate, run, now, event["event_ts"]))
+
+    async def _restate(self, run: Run, said: Said, edit: str) -> None:
+        if run.status not in _NOT_STARTED:
+            raise Outdated(
+                f"{run.name} goes on with the task as it read before. Tell me in its thread what "
+                "should be different, or stop it and ask again."
+            )
+        done = await self.bot.act(
+            Restate(run.id, said.text), said.actor, claim=f"{said.key}:{edit}"
+        )
+        await self._tell(said, done.sentence)
+
+    async def _deleted(self, event: Event) -> None:
+        """What has not started yet is not done."""
+        said = Said.of(self.team_id, event["channel"], event["previous_message"])
+        run = await self._begun_by(said)
+        if run is not None and run.status in _NOT_STARTED:
+            await self._answering(said, partial(self._forget, run, said))
+
+    async def _forget(self, run: Run, said: Said) -> None:
+        await self.bot.act(Stop(run.id), said.actor, claim=f"{said.key}:deleted")
+        await tell(
+            self.client,
+            said.actor.user_id,
+            Place(said.channel),
+            f"You deleted the task of {run.name}, so I stopped it. Nothing was run.",
+        )
+
+    async def _begun_by(self, said: Said) -> Run | None:
+        run: Run | None = None
+        async with self.bot.orchestrator.database.read() as session:
+            run = await conversation.begun_by(session, said)
+        return run if run is not None and run.status.is_live else None
 
 
-async def _thread_text(client: AsyncWebClient, channel: str, thread: str) -> str:
-    """What was said in the thread so far, as context for the task."""
-    page = await client.conversations_replies(channel=channel, ts=thread, limit=_THREAD_MESSAGES)
-    lines = [f"{m.get('user', 'bot')}: {task_of(m.get('text', ''))}" for m in page["messages"]]
-    return "\n".join(lines)
+async def _once(work: Callable[[], Awaitable[None]]) -> None:
+    """Slack may tell of a message twice: what it asked for was done then."""
+    try:
+        await work()
+    except AlreadyTaken:
+        log.info("event_taken_before")
+
+
+def _command(run: Run, said: str, word: str) -> Command | None:
+    """What a word in the run's thread means; None where it asks how things stand."""
+    if word == "stop":
+        return Stop(run.id)
+    if word == "retry":
+        return Retry(run.id, all=True)
+    if word in _WORDS:
+        return None
+    match run.status:
+        case RunStatus.PLANNING:
+            return Restate(run.id, f"{run.task}\n\n{said}")
+        case RunStatus.PROPOSED:
+            return Replan(run.id, run.revision, said)
+        case RunStatus.RUNNING:
+            return Guide(run.id, said)
+    return None

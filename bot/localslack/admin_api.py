@@ -1,15 +1,28 @@
-"""Switches for tests: limits, troubles, and the record of what passed."""
+"""The switches of the workspace: limits, troubles, administration, and what passed."""
 
 from __future__ import annotations
 
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from bot.localslack.errors import PersonError
-from bot.localslack.faults import parse_fault
+from bot.localslack.faults import parse_delay, parse_fault
 from bot.localslack.methods import METHODS
 from bot.localslack.person_api import Ask, Handler, answering
 from bot.localslack.rates import Rate
 from bot.localslack.storage import JsonObject
+from bot.localslack.workspace import Workspace
+
+
+async def limits(ask: Ask) -> JsonObject:
+    """The limits as they are, with the methods whose rate is not Slack's."""
+    rates = ask.workspace.rates
+    changed = [
+        {"method": name, "per_minute": rate.per_minute, "burst": rate.burst}
+        for name, rate in rates.changed().items()
+    ]
+    return {"enabled": rates.enabled, "changed": changed, "methods": sorted(METHODS)}
 
 
 async def set_limits(ask: Ask) -> JsonObject:
@@ -28,7 +41,12 @@ async def set_limits(ask: Ask) -> JsonObject:
         per_minute = _positive(body, "per_minute")
         burst = max(1, int(body.get("burst", per_minute)))
         rates.set(method.name, Rate(per_minute, burst, method.rate.by_channel))
-    return {"enabled": rates.enabled}
+    return await limits(ask)
+
+
+async def faults(ask: Ask) -> JsonObject:
+    """The troubles that are arranged."""
+    return ask.workspace.faults.as_json()
 
 
 async def add_fault(ask: Ask) -> JsonObject:
@@ -41,16 +59,65 @@ async def add_fault(ask: Ask) -> JsonObject:
         here.faults.add(fault)
     if "duplicate_events" in body:
         here.faults.duplicate_events = bool(body["duplicate_events"])
+    if "delay_ms" in body:
+        here.faults.delay_ms = parse_delay(body["delay_ms"])
     if body.get("drop_socket"):
         await here.sockets.drop()
     if body.get("disconnect"):
         await here.sockets.disconnect()
-    return {}
+    return await faults(ask)
 
 
 async def calls(ask: Ask) -> JsonObject:
     """The last thousand Web API calls and envelopes."""
     return ask.workspace.recorder.as_json()
+
+
+async def traffic(request: Request) -> Response:
+    """Calls and envelopes as they pass."""
+    workspace: Workspace = request.app.state.workspace
+    headers = {"Cache-Control": "no-store"}
+    stream = workspace.inspector.stream("inspector")
+    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+
+async def message(ask: Ask) -> JsonObject:
+    """A message a person sees, as the Web API shows it to the bot."""
+    found = ask.message(ask.channel)
+    return {"message": ask.workspace.messages.for_api(found, metadata=True)}
+
+
+async def administer_channel(ask: Ask) -> JsonObject:
+    """`archive`, `unarchive`, `remove_bot` or `add_bot`, in a channel of the person's."""
+    administration, user, channel = ask.workspace.administration, ask.user, ask.channel
+    match ask.text("do"):
+        case "archive":
+            administration.archive(user, channel)
+        case "unarchive":
+            administration.archive(user, channel, archived=False)
+        case "remove_bot":
+            administration.remove_bot(user, channel)
+        case "add_bot":
+            administration.add_bot(user, channel)
+        case other:
+            raise PersonError("invalid_argument", f"A channel cannot {other}.")
+    return {}
+
+
+async def administer_person(ask: Ask) -> JsonObject:
+    """Close the account of the person named `who`, or with `deleted` false open it again."""
+    deleted = bool(ask.body.get("deleted", True))
+    ask.workspace.administration.deactivate(ask.user, ask.text("who"), deleted=deleted)
+    return {}
+
+
+async def administer_app(ask: Ask) -> JsonObject:
+    """Install or uninstall the app."""
+    if ask.body.get("installed"):
+        ask.workspace.administration.install(ask.user)
+    else:
+        ask.workspace.administration.uninstall(ask.user)
+    return {}
 
 
 def _positive(body: JsonObject, name: str) -> float:
@@ -65,7 +132,14 @@ def _route(path: str, handler: Handler, method: str) -> Route:
 
 
 ROUTES = [
+    _route("/local/limits", limits, "GET"),
     _route("/local/limits", set_limits, "POST"),
+    _route("/local/faults", faults, "GET"),
     _route("/local/faults", add_fault, "POST"),
     _route("/local/calls", calls, "GET"),
+    Route("/local/traffic", traffic, methods=["GET"]),
+    _route("/local/message", message, "GET"),
+    _route("/local/admin/channel", administer_channel, "POST"),
+    _route("/local/admin/person", administer_person, "POST"),
+    _route("/local/admin/app", administer_app, "POST"),
 ]

@@ -23,6 +23,16 @@ class Directory:
         assert team is not None, "a workspace is seeded before it is used"
         return team
 
+    @property
+    def is_installed(self) -> bool:
+        """Whether the app is, as it is until somebody uninstalls it."""
+        return bool(self.team.get("is_installed", True))
+
+    def set_installed(self, *, installed: bool) -> None:
+        """Install the app, or take it out of the workspace."""
+        team = {**self.team, "is_installed": installed}
+        self._storage.put("workspace", seed.TEAM_ID, team)
+
     def users(self) -> list[JsonObject]:
         """Everyone, the bot included."""
         return self._storage.every("user")
@@ -61,9 +71,26 @@ class Directory:
 
     def join(self, channel: JsonObject, user_id: str) -> JsonObject:
         """The channel with that member added."""
-        joined = {**channel, "members": [*channel["members"], user_id]}
-        self._storage.put("channel", channel["id"], joined)
-        return joined
+        return self._changed(channel, members=[*channel["members"], user_id])
+
+    def leave(self, channel: JsonObject, user_id: str) -> JsonObject:
+        """The channel without that member."""
+        return self._changed(channel, members=[m for m in channel["members"] if m != user_id])
+
+    def archive(self, channel: JsonObject, *, archived: bool) -> JsonObject:
+        """The channel closed for good, or open again."""
+        return self._changed(channel, is_archived=archived)
+
+    def deactivate(self, user: JsonObject, *, deleted: bool) -> JsonObject:
+        """The person without an account, or with one again."""
+        changed = {**user, "deleted": deleted}
+        self._storage.put("user", user["id"], changed)
+        return changed
+
+    def active_members(self, channel: JsonObject) -> list[str]:
+        """The members who have not left the workspace."""
+        gone = {user["id"] for user in self.users() if user["deleted"]}
+        return [member for member in channel["members"] if member not in gone]
 
     def usergroups(self) -> list[JsonObject]:
         """Named groups of people."""
@@ -75,6 +102,11 @@ class Directory:
         if channel is None or user_id not in channel["members"]:
             raise PersonError("channel_not_found", "There is no such channel for you.", 404)
         return channel
+
+    def _changed(self, channel: JsonObject, **changes: Any) -> JsonObject:
+        changed = {**channel, **changes}
+        self._storage.put("channel", channel["id"], changed)
+        return changed
 
     def as_slack_text(self, text: str) -> str:
         """Text as a person types it, in the form Slack stores: escaped, with real mentions."""
@@ -111,6 +143,12 @@ def kind_of(channel: JsonObject) -> str:
     if channel["is_im"]:
         return "im"
     return "group" if channel["is_private"] else "channel"
+
+
+def for_person(channel: JsonObject) -> JsonObject:
+    """A channel as people's page shows it."""
+    kept = ("id", "name", "is_im", "is_private", "is_archived", "topic", "members", "user")
+    return {name: channel[name] for name in kept if name in channel}
 
 
 def for_api(channel: JsonObject) -> dict[str, Any]:

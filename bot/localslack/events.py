@@ -17,8 +17,16 @@ _MENTION = f"<@{seed.BOT_USER}>"
 class Events:
     """Says to the bot what happened."""
 
-    def __init__(self, sockets: Sockets, manifest: Manifest, clock: Clock, timestamps: Timestamps):
+    def __init__(
+        self,
+        sockets: Sockets,
+        who: directory.Directory,
+        manifest: Manifest,
+        clock: Clock,
+        timestamps: Timestamps,
+    ):
         self._sockets = sockets
+        self._directory = who
         self._manifest = manifest
         self._clock = clock
         self._timestamps = timestamps
@@ -94,6 +102,50 @@ class Events:
             event["view"] = view
         self._send("app_home_opened", event)
 
+    def archived(self, channel: JsonObject, user: str, *, archived: bool) -> None:
+        """A channel was archived, or brought back."""
+        kind = f"{directory.kind_of(channel)}_{'archive' if archived else 'unarchive'}"
+        if seed.BOT_USER in channel["members"]:
+            self._send(kind, self._about(channel, kind, user=user))
+
+    def bot_left(self, channel: JsonObject, user: str) -> None:
+        """Someone removed the bot from a channel."""
+        kind = f"{directory.kind_of(channel)}_left"
+        self._send(kind, self._about(channel, kind, actor_id=user))
+
+    def bot_joined(self, channel: JsonObject, user: str) -> None:
+        """Someone added the bot to a channel."""
+        event = self._about(channel, "member_joined_channel", user=seed.BOT_USER, inviter=user)
+        event |= {"channel_type": "G" if channel["is_private"] else "C", "team": seed.TEAM_ID}
+        self._send("member_joined_channel", event)
+
+    def user_changed(self, user: JsonObject) -> None:
+        """Someone's account is not what it was."""
+        event_ts = self._timestamps.next()
+        self._send("user_change", {"type": "user_change", "user": user, "event_ts": event_ts})
+
+    @property
+    def wants_stops(self) -> bool:
+        """Whether the app listens when someone asks it to stop."""
+        return self._manifest.wants("agent_session_stopped")
+
+    def session_stopped(
+        self, channel: JsonObject, thread_ts: str, user: str, streams: list[str]
+    ) -> None:
+        """Someone asked the app to stop what it does in a thread."""
+        event = self._about(channel, "agent_session_stopped", user=user, thread_ts=thread_ts)
+        self._send("agent_session_stopped", {**event, "streaming_message_ts": streams})
+
+    def uninstalled(self) -> None:
+        """The app was taken out of the workspace: its tokens are worth nothing any more."""
+        tokens = {"oauth": [], "bot": [seed.BOT_USER]}
+        for kind, more in (("tokens_revoked", {"tokens": tokens}), ("app_uninstalled", {})):
+            self._send(kind, {"type": kind, **more, "event_ts": self._timestamps.next()})
+
+    def _about(self, channel: JsonObject, kind: str, **more: str) -> JsonObject:
+        event_ts = self._timestamps.next()
+        return {"type": kind, "channel": channel["id"], **more, "event_ts": event_ts}
+
     def _message(self, channel: JsonObject, event: JsonObject) -> None:
         if seed.BOT_USER not in channel["members"]:
             return
@@ -116,7 +168,7 @@ class Events:
         return {"ts": ts, "event_ts": ts}
 
     def _send(self, subscription: str, event: dict[str, Any]) -> None:
-        if not self._manifest.wants(subscription):
+        if not self._manifest.wants(subscription) or not self._directory.is_installed:
             return
         event_id = new_id("Ev")
         self._sockets.publish(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from bot.localslack.errors import PersonError
 
+MOST_DELAY_MS = 20_000
 _FIELDS = {"method", "error", "status", "times", "retry_after", "lose_answer"}
-_SWITCHES = {"drop_socket", "disconnect", "duplicate_events", "clear"}
+_SWITCHES = {"drop_socket", "disconnect", "duplicate_events", "delay_ms", "clear"}
 
 
 @dataclass(slots=True)
 class Fault:
-    """The next `times` calls of `method` (of any, where None) go wrong.
+    """The next `times` calls of `method` go wrong: of any where None, all where None.
 
     With `lose_answer` the call is carried out and its answer lost.
     """
@@ -21,17 +23,21 @@ class Fault:
     method: str | None = None
     error: str | None = None
     status: int = 200
-    times: int = 1
+    times: int | None = 1
     retry_after_s: int = 1
     lose_answer: bool = False
 
 
 class Faults:
-    """The faults that wait for their call."""
+    """The faults that wait for their call, and what is wrong with the network.
+
+    `delay_ms` is what every call and every envelope takes longer.
+    """
 
     def __init__(self) -> None:
         self._waiting: list[Fault] = []
         self.duplicate_events = False
+        self.delay_ms = 0
 
     def add(self, fault: Fault) -> None:
         """Arrange a fault."""
@@ -41,16 +47,35 @@ class Faults:
         """Everything works again."""
         self._waiting.clear()
         self.duplicate_events = False
+        self.delay_ms = 0
 
     def take(self, method: str) -> Fault | None:
         """The fault for this call, counted down; None where it should work."""
         for fault in self._waiting:
             if fault.method in (None, method):
-                fault.times -= 1
-                if fault.times <= 0:
-                    self._waiting.remove(fault)
+                self._count_down(fault)
                 return fault
         return None
+
+    async def travel(self) -> None:
+        """Take as long as the network does."""
+        if self.delay_ms:
+            await asyncio.sleep(self.delay_ms / 1000)
+
+    def as_json(self) -> dict[str, Any]:
+        """What is arranged."""
+        return {
+            "waiting": [asdict(fault) for fault in self._waiting],
+            "duplicate_events": self.duplicate_events,
+            "delay_ms": self.delay_ms,
+        }
+
+    def _count_down(self, fault: Fault) -> None:
+        if fault.times is None:
+            return
+        fault.times -= 1
+        if fault.times <= 0:
+            self._waiting.remove(fault)
 
 
 def parse_fault(body: dict[str, Any]) -> Fault | None:
@@ -62,11 +87,19 @@ def parse_fault(body: dict[str, Any]) -> Fault | None:
         return None
     limited = body.get("error") == "ratelimited"
     lost = bool(body.get("lose_answer"))
+    times = body.get("times", 1)
     return Fault(
-        method=body.get("method"),
+        method=body.get("method") or None,
         error=body.get("error"),
         status=int(body.get("status", 500 if lost else 429 if limited else 200)),
-        times=int(body.get("times", 1)),
+        times=None if times is None else int(times),
         retry_after_s=int(body.get("retry_after", 1)),
         lose_answer=lost,
     )
+
+
+def parse_delay(value: Any) -> int:
+    """Milliseconds. Raises `PersonError`."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_DELAY_MS:
+        raise PersonError("invalid_argument", f"`delay_ms` is a number up to {MOST_DELAY_MS}.")
+    return value

@@ -1,4 +1,4 @@
-"""What people see as it happens: one stream of server-sent events for each open page."""
+"""What happens, as it happens: one stream of server-sent events for each open page."""
 
 from __future__ import annotations
 
@@ -18,8 +18,15 @@ class Feed:
         self._readers: dict[asyncio.Queue[str | None], str] = {}
         self._closed = False
 
+    @property
+    def has_readers(self) -> bool:
+        """Whether anybody looks."""
+        return bool(self._readers)
+
     def publish(self, event: str, data: Any, users: Iterable[str] | None = None) -> None:
         """Tell the given users, or everyone."""
+        if not self._readers:
+            return
         audience = None if users is None else set(users)
         text = f"event: {event}\ndata: {json.dumps(data)}\n\n"
         for queue, user in list(self._readers.items()):

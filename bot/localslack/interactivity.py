@@ -76,7 +76,7 @@ class Interactivity:
         }
         if message.seen_by is None:
             payload["message"] = self.messages.for_api(message)
-        await self.sockets.request("interactive", payload)
+        await self._ask("interactive", payload)
 
     async def act_on_view(
         self,
@@ -101,7 +101,7 @@ class Interactivity:
             "view": view,
             "actions": [action],
         }
-        await self.sockets.request("interactive", payload)
+        await self._ask("interactive", payload)
 
     async def submit(self, user: str, view_id: str, values: Values) -> Submitted:
         """Submit a modal with what is in it. Raises `PersonError`."""
@@ -117,7 +117,7 @@ class Interactivity:
             "view": view,
             "response_urls": [],
         }
-        answer = await self.sockets.request("interactive", payload)
+        answer = await self._ask("interactive", payload)
         return self._respond(user, view, answer or {})
 
     async def close(self, user: str, view_id: str) -> None:
@@ -128,7 +128,7 @@ class Interactivity:
             if view["notify_on_close"]:
                 payload = {**self._common("view_closed", user), "view": view}
                 payload["is_cleared"] = cleared
-                await self.sockets.request("interactive", payload)
+                await self._ask("interactive", payload)
 
     async def command(self, user: str, channel_id: str, command: str, text: str) -> None:
         """Type a slash command. Raises `PersonError`."""
@@ -154,7 +154,7 @@ class Interactivity:
             "response_url": self.response_urls.issue(user, channel["id"]),
             "trigger_id": self.triggers.issue(user),
         }
-        answer = await self.sockets.request("slash_commands", payload)
+        answer = await self._ask("slash_commands", payload)
         if answer:
             self._show(user, channel["id"], answer)
 
@@ -179,7 +179,12 @@ class Interactivity:
                 "message": self.messages.for_api(message),
                 "response_url": self.response_urls.issue(user, channel["id"], ts),
             }
-        await self.sockets.request("interactive", payload)
+        await self._ask("interactive", payload)
+
+    async def _ask(self, kind: str, payload: JsonObject) -> JsonObject | None:
+        if not self.directory.is_installed:
+            raise PersonError("app_not_installed", "The app is not installed any more.", 410)
+        return await self.sockets.request(kind, payload)
 
     def _message(self, user: str, channel: JsonObject, ts: str) -> StoredMessage:
         message = self.messages.visible(channel, ts, user)

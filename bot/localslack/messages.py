@@ -12,6 +12,7 @@ from bot.localslack.events import Events
 from bot.localslack.feed import Feed
 from bot.localslack.files import Files
 from bot.localslack.ids import Timestamps
+from bot.localslack.markdown import with_trees
 from bot.localslack.storage import JsonObject, Storage, StoredMessage
 
 _INTERNAL = ("metadata", "file_ids", "channel", "is_ephemeral", "streaming")
@@ -102,6 +103,13 @@ class Messages:
             if parent is not None:
                 self._feed.publish("message_changed", self.for_person(parent), channel["members"])
 
+    def end_streams(self, channel: JsonObject, thread_ts: str) -> list[str]:
+        """End the messages of a thread that are still being written; gives their times."""
+        writing = [m for m in self.thread(channel, thread_ts) if m.body.get("streaming")]
+        for message in writing:
+            self.update(channel, message, {"streaming": None})
+        return [message.ts for message in writing]
+
     def react(self, channel: JsonObject, message: StoredMessage, user: str, name: str) -> bool:
         """Add a reaction, or take it back where it is there. Gives whether it is there now."""
         reactions = {r["name"]: list(r["users"]) for r in message.body.get("reactions", [])}
@@ -167,6 +175,8 @@ class Messages:
         shown = {key: value for key, value in message.body.items() if key not in hidden}
         if shown.get("thread_ts") == message.ts:
             del shown["thread_ts"]
+        if shown.get("blocks"):
+            shown["blocks"] = with_trees(shown["blocks"])
         return self._with_files(shown, message.body)
 
     def _with_files(self, shown: JsonObject, body: JsonObject) -> JsonObject:

@@ -96,6 +96,11 @@ class Person:
         body = {"channel": message.channel, "ts": message.ts, "name": name}
         await self._post("reactions", body)
 
+    async def stop(self, thread: Thread | Message) -> None:
+        """Use the Stop button that Slack shows while the app says it is processing."""
+        place = self.thread(thread)
+        await self._post("stop", {"channel": place.channel, "thread_ts": place.ts})
+
     async def attach(self, source: Path | tuple[str, bytes]) -> str:
         """Upload a file for a message; gives its id."""
         name, content = _read(source) if isinstance(source, Path) else source
@@ -264,6 +269,30 @@ class Person:
             raise NotSeen("The Home tab did not become what was waited for.") from error
         raise NotSeen("The workspace went away.")
 
+    async def archive(self, channel: str, *, archived: bool = True) -> None:
+        """Archive a channel, or bring it back. Admins only."""
+        await self._administer(channel, "archive" if archived else "unarchive")
+
+    async def remove_bot(self, channel: str) -> None:
+        """Take the bot out of a channel."""
+        await self._administer(channel, "remove_bot")
+
+    async def add_bot(self, channel: str) -> None:
+        """Bring the bot into a channel."""
+        await self._administer(channel, "add_bot")
+
+    async def deactivate(self, who: str, *, deleted: bool = True) -> None:
+        """Close somebody's account, or open it again. Admins only."""
+        await self._post("admin/person", {"who": who, "deleted": deleted})
+
+    async def uninstall_app(self) -> None:
+        """Take the app out of the workspace: its tokens are revoked. Admins only."""
+        await self._post("admin/app", {"installed": False})
+
+    async def install_app(self) -> None:
+        """Let the app in again. Admins only."""
+        await self._post("admin/app", {"installed": True})
+
     async def act_on_view(
         self, view: JsonObject, control: Control, value: Any, values: JsonObject
     ) -> None:
@@ -284,6 +313,10 @@ class Person:
     async def close(self, view_id: str) -> None:
         """Close a modal."""
         await self._post("views/close", {"view_id": view_id})
+
+    async def _administer(self, channel: str, action: str) -> None:
+        body = {"channel": await self._channel(channel), "do": action}
+        await self._post("admin/channel", body)
 
     async def _what_is_there(self, place: Place) -> str:
         there = [message.words[:400] for message in (await self.messages(place))[-10:]]

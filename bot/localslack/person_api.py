@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from bot.localslack import seed
+from bot.localslack import directory, seed
 from bot.localslack.errors import PersonError
 from bot.localslack.storage import JsonObject, StoredMessage
 from bot.localslack.workspace import Workspace
@@ -33,6 +34,8 @@ class Ask:
         user = self.workspace.directory.user(self.text("user"))
         if user is None or user["is_bot"]:
             raise PersonError("user_not_found", "There is no such person.", 404)
+        if user["deleted"]:
+            raise PersonError("account_inactive", "This account has been deactivated.", 403)
         return str(user["id"])
 
     @property
@@ -75,35 +78,47 @@ async def workspace_(ask: Ask) -> JsonObject:
             "name": bot["real_name"],
         },
         "users": [_user(member) for member in here.directory.users()],
-        "channels": [_channel(channel) for channel in channels],
+        "channels": [directory.for_person(channel) for channel in channels],
         "commands": [_command(command) for command in here.manifest.commands],
         "shortcuts": [
             {name: shortcut.get(name, "") for name in ("callback_id", "name", "type")}
             for shortcut in here.manifest.shortcuts
         ],
         "bot_connected": here.sockets.connected,
+        "app_installed": here.directory.is_installed,
+        "welcome": asdict(here.welcome),
     }
 
 
 async def messages(ask: Ask) -> JsonObject:
     """A channel, one thread of it, or with `all` everything in it; oldest first."""
+    thread_ts = ask.optional("thread_ts")
     found = ask.workspace.messages.seen_by(
-        ask.user,
-        ask.channel,
-        ask.optional("thread_ts"),
-        everything=ask.body.get("all") == "true",
+        ask.user, ask.channel, thread_ts, everything=ask.body.get("all") == "true"
     )
     before = ask.optional("before")
     if before is not None:
         found = [message for message in found if message.ts < before]
     limit = _limit(ask)
     shown = [ask.workspace.messages.for_person(message) for message in found[-limit:]]
-    return {"messages": shown, "has_more": len(found) > limit}
+    answer: JsonObject = {"messages": shown, "has_more": len(found) > limit}
+    if thread_ts is not None:
+        sessions = ask.workspace.sessions
+        answer["session"] = sessions.shown(sessions.find(ask.channel, thread_ts))
+    return answer
+
+
+async def stop(ask: Ask) -> JsonObject:
+    """Ask the app to stop what it does in a thread."""
+    ask.workspace.sessions.stop(ask.user, ask.channel, ask.text("thread_ts"))
+    return {}
 
 
 async def post(ask: Ask) -> JsonObject:
     """Say something, in a channel or a thread, perhaps with files."""
     here, channel, user = ask.workspace, ask.channel, ask.user
+    if channel.get("is_archived"):
+        raise PersonError("is_archived", "This channel is archived: nothing can be posted.", 403)
     files = [str(file_id) for file_id in ask.body.get("files") or []]
     if any(here.files.find(file_id) is None for file_id in files):
         raise PersonError("file_not_found", "A file of this message is not there.", 404)
@@ -299,13 +314,8 @@ def _limit(ask: Ask) -> int:
 
 
 def _user(user: JsonObject) -> JsonObject:
-    kept = ("id", "name", "real_name", "is_admin", "is_bot", "tz")
+    kept = ("id", "name", "real_name", "is_admin", "is_bot", "deleted", "tz")
     return {**{name: user[name] for name in kept}, "color": f"#{user['color']}"}
-
-
-def _channel(channel: JsonObject) -> JsonObject:
-    kept = ("id", "name", "is_im", "is_private", "topic", "members", "user")
-    return {name: channel[name] for name in kept if name in channel}
 
 
 def _command(command: JsonObject) -> JsonObject:
@@ -323,6 +333,7 @@ ROUTES = [
     _route("/local/messages/edit", edit, "POST"),
     _route("/local/messages/delete", delete, "POST"),
     _route("/local/reactions", react, "POST"),
+    _route("/local/stop", stop, "POST"),
     _route("/local/actions", act, "POST"),
     _route("/local/commands", command, "POST"),
     _route("/local/shortcuts", shortcut, "POST"),

@@ -29,6 +29,15 @@ SPECIAL = Rate(600, 200)
 CONNECT = Rate(20, 20)
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How much of a limit is used: `used` of `burst` calls, of which `per_minute` come back."""
+
+    used: int
+    burst: int
+    per_minute: float
+
+
 @dataclass(slots=True)
 class _Bucket:
     tokens: float
@@ -49,16 +58,21 @@ class Rates:
         self._changed[method] = rate
         self._buckets = {key: value for key, value in self._buckets.items() if key[0] != method}
 
-    def take(self, method: str, default: Rate, channel: str = "") -> None:
+    def changed(self) -> dict[str, Rate]:
+        """The methods whose rate is not Slack's."""
+        return dict(self._changed)
+
+    def take(self, method: str, default: Rate, channel: str = "") -> Usage | None:
         """Count a call. Raises `ApiError` ratelimited with the seconds to wait."""
         if not self.enabled:
-            return
+            return None
         rate = self._changed.get(method, default)
         bucket = self._bucket(method, rate, channel)
         if bucket.tokens < 1:
             wait_s = (1 - bucket.tokens) * 60 / rate.per_minute
             raise ApiError("ratelimited", retry_after_s=max(1, math.ceil(wait_s)), status=429)
         bucket.tokens -= 1
+        return Usage(math.ceil(rate.burst - bucket.tokens), rate.burst, rate.per_minute)
 
     def _bucket(self, method: str, rate: Rate, channel: str) -> _Bucket:
         now = self._clock()

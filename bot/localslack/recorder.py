@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from bot.localslack.feed import Feed
+from bot.localslack.rates import Usage
+
 _KEPT = 1000
+_NUMBERS = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A Web API call. `at` is in seconds since the epoch; `error` is None where it was ok."""
+    """A Web API call. `at` is in seconds since the epoch; `error` is None where it was ok.
+
+    `usage` is how much of the rate limit was used, None where it was not counted.
+    """
 
     method: str
     arguments: dict[str, Any]
     at: float
     error: str | None = None
     problems: tuple[str, ...] = ()
+    usage: Usage | None = None
+    retry_after_s: int | None = None
+    number: int = field(default_factory=_NUMBERS.__next__, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Something sent to the bot over Socket Mode; `acked` is False when no answer came."""
+    """Something sent to the bot over Socket Mode; `acked` is False when no answer came.
+
+    `answer` is what the bot put into its acknowledgement.
+    """
 
     envelope_id: str
     type: str
@@ -32,14 +46,17 @@ class Envelope:
     at: float
     acked: bool
     retry: int = 0
+    answer: dict[str, Any] | None = None
+    number: int = field(default_factory=_NUMBERS.__next__, compare=False)
 
 
 class Recorder:
-    """Keeps the last thousand calls and envelopes."""
+    """Keeps the last thousand calls and envelopes, and tells the inspectors of each."""
 
-    def __init__(self) -> None:
+    def __init__(self, feed: Feed) -> None:
         self.calls: deque[Call] = deque(maxlen=_KEPT)
         self.envelopes: deque[Envelope] = deque(maxlen=_KEPT)
+        self._feed = feed
         self._changed = asyncio.Condition()
         self._told: set[asyncio.Task[None]] = set()
 
@@ -47,6 +64,8 @@ class Recorder:
         """Keep an entry and wake those who wait for one."""
         kept: deque[Any] = self.calls if isinstance(entry, Call) else self.envelopes
         kept.append(entry)
+        if self._feed.has_readers:
+            self._feed.publish("call" if isinstance(entry, Call) else "envelope", asdict(entry))
         task = asyncio.get_running_loop().create_task(self._tell())
         self._told.add(task)
         task.add_done_callback(self._told.discard)

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import uvicorn
@@ -23,13 +24,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from bot.localslack import admin_api, person_api, seed, web_api
-from bot.localslack.errors import PortInUse
+from bot.localslack.errors import PersonError, PortInUse
 from bot.localslack.guard import Guard
 from bot.localslack.ids import Clock
 from bot.localslack.manifest import read_manifest
 from bot.localslack.person import Person
 from bot.localslack.recorder import Call
 from bot.localslack.storage import Storage
+from bot.localslack.welcome import NO_WELCOME, Welcome
 from bot.localslack.workspace import WEB, Workspace, build_workspace
 
 HOST = "127.0.0.1"
@@ -45,6 +47,7 @@ def create_app(
     manifest: Path | None = DEFAULT_MANIFEST,
     clock: Clock = time.time,
     ack_timeout_s: float = 3.0,
+    welcome: Welcome = NO_WELCOME,
 ) -> Starlette:
     """The application over that storage; `app.state.workspace` is the workspace."""
     app = Starlette(
@@ -61,7 +64,12 @@ def create_app(
         max_body_size=_MOST_BODY,
     )
     app.state.workspace = build_workspace(
-        storage, base_url, read_manifest(manifest), clock=clock, ack_timeout_s=ack_timeout_s
+        storage,
+        base_url,
+        read_manifest(manifest),
+        clock=clock,
+        ack_timeout_s=ack_timeout_s,
+        welcome=welcome,
     )
     return app
 
@@ -86,10 +94,13 @@ class LocalSlack:
         manifest: Path | None = DEFAULT_MANIFEST,
         clock: Clock = time.time,
         ack_timeout_s: float = 3.0,
+        welcome: Welcome = NO_WELCOME,
     ) -> AsyncIterator[LocalSlack]:
         """Run a workspace in this event loop. `port` 0 takes any free one.
 
-        It is kept in the folder `data`, or forgotten where that is None. Raises `PortInUse`.
+        It is kept in the folder `data`, or forgotten where that is None. `manifest` is the app's
+        own, or None for an app that may do everything; `welcome` is what the page says of it.
+        Raises `PortInUse`.
         """
         with contextlib.ExitStack() as stack:
             folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -102,6 +113,7 @@ class LocalSlack:
                 manifest=manifest,
                 clock=clock,
                 ack_timeout_s=ack_timeout_s,
+                welcome=welcome,
             )
             async with _running(_TestServer(app), listener), aiohttp.ClientSession() as session:
                 yield cls(url, app.state.workspace, session)
@@ -131,6 +143,17 @@ class LocalSlack:
         user = self.workspace.directory.person(name)
         return Person(self.url, user["id"], user["real_name"], self.session)
 
+    async def fault(self, **trouble: Any) -> None:
+        """Arrange a trouble, such as `method="chat.update", error="ratelimited"`.
+
+        Also `status`, `times` (None: until cleared), `lose_answer`, and the switches
+        `duplicate_events`, `delay_ms`, `drop_socket`, `disconnect`, `clear`. Raises `PersonError`.
+        """
+        async with self.session.post(f"{self.url}/local/faults", json=trouble) as response:
+            answer = await response.json()
+            if not answer["ok"]:
+                raise PersonError(answer["error"], answer["message"], response.status)
+
     async def wait_connected(self, timeout: float = 5.0) -> None:
         """Return when a bot is connected; raises TimeoutError."""
         await self.workspace.sockets.wait_connected(timeout)
@@ -150,7 +173,9 @@ class LocalSlack:
         return found()[0]
 
 
-async def serve(port: int, data: Path, manifest: Path | None) -> None:
+async def serve(
+    port: int, data: Path, manifest: Path | None, welcome: Welcome = NO_WELCOME
+) -> None:
     """Run the workspace kept in the folder `data` until it is interrupted.
 
     Raises `PortInUse` where another program has the port.
@@ -159,7 +184,7 @@ async def serve(port: int, data: Path, manifest: Path | None) -> None:
         _listen(port) as listener,
         contextlib.closing(Storage(data)) as storage,
     ):
-        app = create_app(storage, base_url=_url(listener), manifest=manifest)
+        app = create_app(storage, base_url=_url(listener), manifest=manifest, welcome=welcome)
         server = _Server(app)
         try:
             await server.serve([listener])

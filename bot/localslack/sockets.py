@@ -254,8 +254,9 @@ class Sockets:
         envelope_id = str(uuid.uuid4())
         answer: asyncio.Future[JsonObject | None] = asyncio.get_running_loop().create_future()
         connection.waiting[envelope_id] = answer
-        acked = False
+        acked, result = False, None
         try:
+            await self._faults.travel()
             await connection.send(_envelope(envelope_id, kind, payload, retry))
             async with asyncio.timeout(self.ack_timeout_s):
                 result = await answer
@@ -263,8 +264,9 @@ class Sockets:
             return result
         finally:
             connection.waiting.pop(envelope_id, None)
+            now = self._clock()
             self._recorder.add(
-                Envelope(envelope_id, kind, payload, self._clock(), acked=acked, retry=retry)
+                Envelope(envelope_id, kind, payload, now, acked=acked, retry=retry, answer=result)
             )
 
     def _pick(self) -> _Connection | None:

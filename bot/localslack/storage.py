@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 JsonObject = dict[str, Any]
-Kind = Literal["workspace", "user", "channel", "usergroup", "file", "views", "home"]
+Kind = Literal["workspace", "user", "channel", "usergroup", "file", "views", "home", "session"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (

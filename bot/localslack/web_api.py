@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -14,12 +15,31 @@ from bot.localslack.errors import ApiError
 from bot.localslack.faults import Fault
 from bot.localslack.methods import METHODS, ApiCall, Method
 from bot.localslack.methods.files import bot_may_see
+from bot.localslack.rates import Usage
 from bot.localslack.recorder import Call
 from bot.localslack.storage import JsonObject
 from bot.localslack.workspace import Workspace
 
 _TOKENS = (seed.BOT_TOKEN, seed.APP_TOKEN)
 _SIGN_IN = "<!DOCTYPE html><html><title>Sign in</title><p>Please sign in to your workspace.</html>"
+
+
+@dataclass(slots=True)
+class _Answered:
+    """What came of a call; `usage` is known once the limit was looked at."""
+
+    workspace: Workspace
+    name: str
+    arguments: JsonObject
+    usage: Usage | None = None
+
+    def record(self, error: ApiError | None = None) -> None:
+        """Keep it for those who look."""
+        here = self.workspace
+        code, problems, wait_s = _reason(error)
+        here.recorder.add(
+            Call(self.name, self.arguments, here.clock(), code, problems, self.usage, wait_s)
+        )
 
 
 async def call_method(request: Request) -> Response:
@@ -31,15 +51,17 @@ async def call_method(request: Request) -> Response:
     except ApiError as error:
         return _refusal(error)
     token = _token(request, arguments)
+    await workspace.faults.travel()
+    call = _Answered(workspace, name, arguments)
     fault = workspace.faults.take(name)
     try:
         if fault is not None and not fault.lose_answer:
             _strike(fault)
-        answer = _run(workspace, name, token, arguments)
+        answer = _run(call, token)
     except ApiError as error:
-        _record(workspace, name, arguments, error)
+        call.record(error)
         return _refusal(error)
-    _record(workspace, name, arguments)
+    call.record()
     if fault is not None:
         return PlainTextResponse("Internal Server Error", fault.status)
     scopes = ",".join(sorted(workspace.manifest.scopes or ()))
@@ -75,30 +97,32 @@ async def download(request: Request) -> Response:
 async def respond(request: Request) -> Response:
     """What the bot posts to a response_url."""
     workspace: Workspace = request.app.state.workspace
-    body: JsonObject = {}
+    call = _Answered(workspace, "response_url", {})
     try:
-        body = await _json(request)
-        workspace.response_urls.respond(request.path_params["key"], body)
+        call.arguments = await _json(request)
+        workspace.response_urls.respond(request.path_params["key"], call.arguments)
     except ApiError as error:
-        _record(workspace, "response_url", body, error)
+        call.record(error)
         status = error.status if error.status != 200 else 400
         return JSONResponse({"ok": False, "error": error.code}, status)
-    _record(workspace, "response_url", body)
+    call.record()
     return PlainTextResponse("ok")
 
 
-def _run(workspace: Workspace, name: str, token: str | None, arguments: JsonObject) -> JsonObject:
+def _run(answered: _Answered, token: str | None) -> JsonObject:
+    workspace, name = answered.workspace, answered.name
     method = METHODS.get(name)
     if method is None:
         raise ApiError("unknown_method")
-    _check_token(method, token)
-    call = ApiCall(workspace, name, arguments)
+    _check_token(workspace, method, token)
+    call = ApiCall(workspace, name, answered.arguments)
     call.needs(*method.scopes)
-    workspace.rates.take(name, method.rate, call.optional("channel") or "")
+    channel = call.optional("channel") or ""
+    answered.usage = workspace.rates.take(name, method.rate, channel)
     return method.run(call)
 
 
-def _check_token(method: Method, token: str | None) -> None:
+def _check_token(workspace: Workspace, method: Method, token: str | None) -> None:
     if method.token is None:
         return
     if not token:
@@ -107,6 +131,8 @@ def _check_token(method: Method, token: str | None) -> None:
         raise ApiError("invalid_auth")
     if token != method.token:
         raise ApiError("not_allowed_token_type")
+    if token == seed.BOT_TOKEN and not workspace.directory.is_installed:
+        raise ApiError("account_inactive")
 
 
 def _token(request: Request, arguments: JsonObject) -> str | None:
@@ -124,12 +150,8 @@ def _strike(fault: Fault) -> None:
     )
 
 
-def _record(
-    workspace: Workspace, name: str, arguments: JsonObject, error: ApiError | None = None
-) -> None:
-    code = None if error is None else error.code
-    problems = () if error is None else error.problems
-    workspace.recorder.add(Call(name, arguments, workspace.clock(), code, problems))
+def _reason(error: ApiError | None) -> tuple[str | None, tuple[str, ...], int | None]:
+    return (None, (), None) if error is None else (error.code, error.problems, error.retry_after_s)
 
 
 def _refusal(error: ApiError) -> Response:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.localslack import seed
+from bot.localslack.administration import Administration
 from bot.localslack.directory import Directory
 from bot.localslack.events import Events
 from bot.localslack.faults import Faults
@@ -19,10 +20,12 @@ from bot.localslack.messages import Messages
 from bot.localslack.rates import Rates
 from bot.localslack.recorder import Recorder
 from bot.localslack.response_urls import ResponseUrls
+from bot.localslack.sessions import Sessions
 from bot.localslack.sockets import Sockets
 from bot.localslack.storage import Storage
 from bot.localslack.triggers import Triggers
 from bot.localslack.views import Views
+from bot.localslack.welcome import NO_WELCOME, Welcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +49,15 @@ class Workspace:
     triggers: Triggers
     response_urls: ResponseUrls
     interactivity: Interactivity
+    administration: Administration
+    sessions: Sessions
+    inspector: Feed
+    welcome: Welcome
 
     async def close(self) -> None:
         """Let everyone go; what is stored stays."""
         self.feed.close()
+        self.inspector.close()
         await self.sockets.close()
 
 
@@ -60,14 +68,16 @@ def build_workspace(
     *,
     clock: Clock = time.time,
     ack_timeout_s: float = 3.0,
+    welcome: Welcome = NO_WELCOME,
 ) -> Workspace:
     """The workspace in `storage`, filled with people and channels if it is new."""
     seed.seed(storage)
-    recorder, faults, feed = Recorder(), Faults(), Feed()
+    feed, inspector = Feed(), Feed()
+    recorder, faults = Recorder(inspector), Faults()
     timestamps = Timestamps(clock, storage.latest_ts())
     sockets = Sockets(storage, clock, recorder, faults, feed, ack_timeout_s=ack_timeout_s)
     directory = Directory(storage)
-    events = Events(sockets, manifest, clock, timestamps)
+    events = Events(sockets, directory, manifest, clock, timestamps)
     files = Files(storage, clock, base_url)
     messages = Messages(storage, files, timestamps, feed, events)
     views = Views(storage, clock, feed)
@@ -102,6 +112,10 @@ def build_workspace(
         triggers=triggers,
         response_urls=response_urls,
         interactivity=interactivity,
+        administration=Administration(directory, events, feed),
+        sessions=Sessions(storage, feed, events, messages),
+        inspector=inspector,
+        welcome=welcome,
     )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from orchestrator.commands import (
     Actor,
+    AddSchedule,
     Answer,
     Approve,
     Breakdown,
@@ -21,10 +22,18 @@ from orchestrator.commands import (
     Create,
     Done,
     Edit,
+    FireSchedule,
+    PauseSchedule,
     Reject,
+    RemovePlaybook,
+    RemoveSchedule,
     Replan,
+    Restate,
+    ResumeSchedule,
     SavePlaybook,
+    SetPolicy,
 )
+from orchestrator.control import playbooks, policies, scheduling
 from orchestrator.control.answering import Answering
 from orchestrator.control.creating import claim, create
 from orchestrator.control.planning import Planning
@@ -37,13 +46,28 @@ __all__ = ["claim", "perform"]
 
 
 def perform(
-    connection: Connection, command: Command, actor: Actor, gatekeeping: Gatekeeping
+    connection: Connection,
+    command: Command,
+    actor: Actor,
+    gatekeeping: Gatekeeping,
+    key: str | None = None,
 ) -> Done:
-    """Carry out `command` in the present transaction. Raises Refused."""
+    """Carry out `command` in the present transaction. Raises Refused.
+
+    `key` names the event it comes from, which is taken as ours with it.
+    """
+    if key is not None:
+        claim(connection, actor.team_id, key)
     match command:
         case Create():
             return create(connection, command, actor)
-        case Approve() | Edit() | Replan() | Reject() | SavePlaybook():
+        case RemovePlaybook():
+            return playbooks.remove(connection, command, actor)
+        case SetPolicy():
+            return policies.put(connection, command, actor)
+        case AddSchedule() | PauseSchedule() | ResumeSchedule() | RemoveSchedule() | FireSchedule():
+            return scheduling.perform(connection, command, actor)
+        case Approve() | Edit() | Replan() | Restate() | Reject() | SavePlaybook():
             return Planning(connection, command.run_id, actor, gatekeeping).perform(command)
         case Breakdown() | Answer() | Choose():
             request = _request(connection, command.request_id)

@@ -16,17 +16,29 @@ from orchestrator.commands import (
 from orchestrator.control.working import Working
 from orchestrator.errors import InvalidInput, NotFound
 from orchestrator.events import EventKind
+from orchestrator.record import UNTIL
 from orchestrator.reviewer import Review
 from orchestrator.state import STARTABLE
-from orchestrator.store import changes
+from orchestrator.store import calls, changes
 from orchestrator.store.tables import (
     RequestKind,
     RunStatus,
     SubtaskStatus,
+    ToolCallStatus,
     deadline_of,
 )
 
-_CHOICES = (RequestKind.BUDGET, RequestKind.ACCOUNT, RequestKind.PLAN_CHANGE)
+_CHOICES = (
+    RequestKind.BUDGET,
+    RequestKind.ACCOUNT,
+    RequestKind.PLAN_CHANGE,
+    RequestKind.TOOL,
+)
+
+
+# What becomes of a tool call with each option of its request.
+_BEFORE = (ToolCallStatus.APPROVED, ToolCallStatus.DENIED)
+_AFTER_CUT_OFF = (ToolCallStatus.APPROVED, ToolCallStatus.FINISHED, ToolCallStatus.DENIED)
 
 
 class Answering(Working):
@@ -56,8 +68,13 @@ class Answering(Working):
         if not 0 <= option < len(options):
             raise InvalidInput("There is no such option.")
         self.mark_answered(request["id"], options[option])
+        if request["kind"] is RequestKind.TOOL:
+            return self._decide_on_tool(request, option)
         self.event(EventKind.RUN_RESUMED, answer=options[option])
         match request["kind"], option:
+            case RequestKind.BUDGET, 0 if UNTIL in (request["data"] or {}):
+                self.change()
+                return self.done("The run tries again.")
             case RequestKind.BUDGET, 0:
                 self.change(**self._raised(request["data"] or {}))
                 return self.done("The budget is raised; the run goes on.")
@@ -68,6 +85,16 @@ class Answering(Working):
             case _:
                 self.change()
                 return self.done("The run goes on.")
+
+    def _decide_on_tool(self, request: dict[str, Any], option: int) -> Done:
+        """Let just this call be made, once, or not; the subtask goes on either way."""
+        tool, number = request["data"], request["subtask"]
+        choices = _AFTER_CUT_OFF if tool["is_cut_off"] else _BEFORE
+        calls.decide(self.connection, tool["id"], self.actor.user_id, choices[option])
+        self.set_status(number, SubtaskStatus.PAUSED, SubtaskStatus.READY)
+        self.event(EventKind.TOOL_DECIDED, number, tool=tool["name"], answer=choices[option])
+        self.change()
+        return self.done(f"Subtask {number} goes on.")
 
     def _raised(self, more: dict[str, Any]) -> dict[str, Any]:
         """Every limit of the run, with as much again from where it is now."""

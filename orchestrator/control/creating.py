@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import asdict
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -14,19 +14,25 @@ from orchestrator.commands import (
     Create,
     Defaults,
     Done,
+    NewFile,
 )
-from orchestrator.errors import Conflict, InvalidInput, Outdated
+from orchestrator.control.naming import free_name
+from orchestrator.errors import AlreadyTaken, InvalidInput
 from orchestrator.events import Event, EventKind
 from orchestrator.store import changes
 from orchestrator.store.tables import (
+    Artifact,
+    FileStatus,
     ProcessedEvent,
     Run,
     Team,
+    new_row,
     row,
 )
 
-_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
-_NAME_LENGTHS = (4, 4, 4, 5, 5, 6, 8)
+_artifact: sa.Table = Artifact.__table__  # type: ignore[attr-defined]
+# As many as Slack lets people attach to one message.
+MOST_FILES = 10
 
 
 def create(connection: Connection, command: Create, actor: Actor) -> Done:
@@ -39,35 +45,40 @@ def create(connection: Connection, command: Create, actor: Actor) -> Done:
     defaults = asdict(command.defaults or Defaults())
     if command.concurrency is not None:
         defaults["concurrency"] = command.concurrency
+    files = command.files[:MOST_FILES]
     run = Run(
         team_id=actor.team_id,
-        name=_free_name(connection, actor.team_id),
+        name=free_name(connection, changes.run, actor.team_id, "R"),
         task=task,
         context=text.block(command.context),
         requester=actor.user_id,
         channel=command.channel,
         thread=command.thread,
         auto_approve=command.auto_approve,
+        files_pending=len(files),
         **defaults,
     )
     connection.execute(sa.insert(changes.run), [row(run)])
+    if files:
+        connection.execute(sa.insert(_artifact), [_pending(run.id, file) for file in files])
     event = Event(EventKind.RUN_CREATED, run.id, actor=actor.user_id)
     changes.add_events(connection, [event])
     return Done(run.id, f"{run.name} is being planned.", (event,))
 
 
+def _pending(run_id: str, file: NewFile) -> dict[str, Any]:
+    return new_row(
+        Artifact,
+        run_id=run_id,
+        name=text.one_line(file.name)[:200],
+        mimetype=file.mimetype,
+        size=file.size,
+        source=file.source,
+        status=FileStatus.PENDING,
+    )
+
+
 def claim(connection: Connection, team_id: str, key: str) -> None:
-    """Take an event from outside as ours. Raises Outdated when it has been taken before."""
+    """Take an event from outside as ours. Raises AlreadyTaken."""
     if not changes.insert_once(connection, ProcessedEvent(team_id=team_id, key=key)):
-        raise Outdated("That was taken up already.")
-
-
-def _free_name(connection: Connection, team_id: str) -> str:
-    for length in _NAME_LENGTHS:
-        name = "R-" + "".join(secrets.choice(_ALPHABET) for _ in range(length))
-        taken = sa.select(changes.run.c.id).where(
-            changes.run.c.team_id == team_id, changes.run.c.name == name
-        )
-        if connection.execute(taken).first() is None:
-            return name
-    raise Conflict("no short name is free")
+        raise AlreadyTaken("That was taken up already.")

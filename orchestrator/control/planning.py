@@ -13,6 +13,7 @@ from orchestrator.commands import (
     Edit,
     Reject,
     Replan,
+    Restate,
     SavePlaybook,
 )
 from orchestrator.control.act import Act, count_of, state_of
@@ -37,7 +38,7 @@ _FRESH: dict[str, Any] = {"tries": 0, "failed": [], "interruptions": 0, "attempt
 class Planning(Act):
     """A command on the plan of a run."""
 
-    def perform(self, command: Approve | Edit | Replan | Reject | SavePlaybook) -> Done:
+    def perform(self, command: Approve | Edit | Replan | Restate | Reject | SavePlaybook) -> Done:
         match command:
             case Approve(revision=revision):
                 return self._approve(revision)
@@ -45,6 +46,8 @@ class Planning(Act):
                 return self._edit(revision, plan)
             case Replan(revision=revision, feedback=feedback):
                 return self._replan(revision, feedback)
+            case Restate(task=task):
+                return self._restate(task)
             case Reject(revision=revision):
                 return self._reject(revision)
             case SavePlaybook():
@@ -85,6 +88,19 @@ class Planning(Act):
         self.event(EventKind.REPLAN_ASKED, feedback=wish)
         self.change(status=RunStatus.PLANNING, note=wish, **_FRESH)
         return self.done(f"{self.run.name} is being planned again.")
+
+    def _restate(self, task: str) -> Done:
+        """The planner begins anew, whether it is at it now or has proposed a plan."""
+        if self.run.status not in (RunStatus.PLANNING, RunStatus.PROPOSED):
+            raise Outdated(f"The task can no longer be changed: {state_of(self.run.status)}.")
+        stated = text.block(task)
+        if not stated:
+            raise InvalidInput("There is no task in that. Say what you want done.")
+        changes.close_requests(self.connection, self.run_id)
+        changes.cancel_attempts(self.connection, self.run_id, [None])
+        self.event(EventKind.TASK_CHANGED)
+        self.change(status=RunStatus.PLANNING, task=stated, note="", **_FRESH)
+        return self.done(f"{self.run.name} is planned with the task as it reads now.", stops=True)
 
     def _reject(self, revision: int) -> Done:
         self._check_proposed(revision)

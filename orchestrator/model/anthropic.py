@@ -46,6 +46,11 @@ _REFUSALS = {
     "general_harms": "it could be harmful",
 }
 
+_CONCEDABLE = (
+    anthropic.BadRequestError,
+    anthropic.NotFoundError,
+    anthropic.UnprocessableEntityError,
+)
 _NO_ANSWER = "The model service sent something that is not an answer."
 _BROKE_OFF = "The model service broke off in the middle of the answer."
 
@@ -147,7 +152,7 @@ class _Exchange:
         self.usage = Usage()
         self.cost: Decimal | None = model.prices.cost(call.model, Usage())
         self.blocks: list[JsonObject] = []
-        self.container: str | None = None
+        self.container = call.container
         self.deadline = 0.0
 
     async def run(self, deadline: float) -> Reply:
@@ -169,9 +174,9 @@ class _Exchange:
         for _ in range(MAX_PAUSES + 1):
             message = await self._understood()
             self.blocks += messages.blocks_of(message)
+            self.container = message.container.id if message.container else self.container
             if message.stop_reason != "pause_turn":
                 return message
-            self.container = message.container.id if message.container else self.container
         raise self.failed(ModelUnavailable, "The model paused again and again and did not finish.")
 
     async def _understood(self) -> Message:
@@ -180,7 +185,7 @@ class _Exchange:
         while True:
             try:
                 message = await self._retried()
-            except (anthropic.BadRequestError, anthropic.UnprocessableEntityError) as error:
+            except _CONCEDABLE as error:
                 self.style = self._conceded(error)
                 continue
             if self.style != before:
@@ -188,6 +193,13 @@ class _Exchange:
             return message
 
     def _conceded(self, error: anthropic.APIStatusError) -> Style:
+        if self.container is not None and "container" in transport.said(error):
+            # It does not outlive a long wait for a person; what ran in it is in the transcript.
+            self.container = None
+            log.info("model.container_gone", model=self.call.model)
+            return self.style
+        if isinstance(error, anthropic.NotFoundError):
+            raise error
         style = messages.conceded(
             self.style, self.call, transport.said(error), other_server=self.model.other_server
         )
@@ -294,6 +306,7 @@ class _Exchange:
             usage=self.usage,
             cost_usd=self.cost,
             request_id=getattr(message, "_request_id", None),
+            container=self.container,
         )
 
     def _raise_for_stop(self, message: Message) -> None:

@@ -40,6 +40,14 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerTool:
+    """A tool that runs at the model's service; `options` are its parameters there."""
+
+    name: str
+    options: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCall:
     """The model's wish to use a tool. Nothing has run yet."""
 
@@ -88,7 +96,8 @@ class Call:
     `shared` is what every worker of a run is told (task, plan); it goes first and is
     identical between calls, so that it is paid for once. `messages` is the conversation
     in the form of the Messages API, without the system prompt; a paused attempt goes on
-    from such a list. `schema` asks for JSON that fits it. `timeout_s` is in seconds.
+    from such a list, in the same `container`, which is where code ran for it.
+    `schema` asks for JSON that fits it. `timeout_s` is in seconds.
     `task`, `subtask` (display number) and `attempt` (1, 2, …; interrupted ones not counted)
     say where in a run the call stands, for logs and for models that need no network.
     """
@@ -100,7 +109,8 @@ class Call:
     shared: str = ""
     schema: JsonObject | None = None
     tools: tuple[Tool, ...] = ()
-    server_tools: tuple[str, ...] = ()
+    server_tools: tuple[ServerTool, ...] = ()
+    container: str | None = None
     effort: Effort | None = None
     temperature: float | None = None
     max_tokens: int = 8192
@@ -121,7 +131,8 @@ class Reply:
     `text` is all text the model wrote. `data` is the parsed JSON where `Call.schema` was
     given and the text is JSON; it is not yet checked against the schema. `tool_calls` are
     calls of our own tools that wait for results. `message` is the assistant message as it
-    must stand in the transcript. `cost_usd` is None where the model's price is unknown.
+    must stand in the transcript. `container` is to be given with the call that goes on from
+    there. `cost_usd` is None where the model's price is unknown.
     """
 
     text: str
@@ -133,6 +144,7 @@ class Reply:
     usage: Usage = field(default_factory=Usage)
     cost_usd: Decimal | None = None
     request_id: str | None = None
+    container: str | None = None
 
 
 OnText = Callable[[str], None]

@@ -12,7 +12,7 @@ import anthropic
 from anthropic.types import Message
 
 from orchestrator.errors import ConfigurationError
-from orchestrator.model.base import Call, JsonObject, ToolCall, Usage
+from orchestrator.model.base import Call, JsonObject, ServerTool, ToolCall, Usage
 
 SERVER_TOOLS = {
     "web_search": "web_search_20260318",
@@ -120,15 +120,15 @@ def _tools_of(call: Call, style: Style) -> list[JsonObject]:
         for tool in call.tools
     ]
     if style.server_tools:
-        tools += [_server_tool(name) for name in call.server_tools]
+        tools += [_server_tool(tool) for tool in call.server_tools]
     return tools
 
 
-def _server_tool(name: str) -> JsonObject:
-    if name not in SERVER_TOOLS:
+def _server_tool(tool: ServerTool) -> JsonObject:
+    if tool.name not in SERVER_TOOLS:
         known = ", ".join(SERVER_TOOLS)
-        raise ConfigurationError(f"There is no server tool named “{name}”; there are {known}.")
-    return {"type": SERVER_TOOLS[name], "name": name}
+        raise ConfigurationError(f"There is no server tool named “{tool.name}”; there are {known}.")
+    return {**tool.options, "type": SERVER_TOOLS[tool.name], "name": tool.name}
 
 
 def _format_of(call: Call) -> JsonObject | None:

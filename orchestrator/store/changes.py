@@ -158,19 +158,24 @@ def advance(connection: Connection, basis: Basis, changes: Changes) -> tuple[int
     return versions.version, versions.advanced_version
 
 
+def spent_today(team_id: str) -> sa.Select[Decimal | None]:
+    """What a team has spent since midnight UTC, with what is reserved; None for nothing."""
+    today = now().replace(hour=0, minute=0, second=0, microsecond=0)
+    is_over = attempt.c.status == AttemptStatus.FINISHED
+    return (
+        sa.select(sa.func.sum(sa.case((is_over, attempt.c.cost_usd), else_=attempt.c.reserved_usd)))
+        .join(run, run.c.id == attempt.c.run_id)
+        .where(run.c.team_id == team_id, attempt.c.id > id_floor(today))
+    )
+
+
 def _check_team(connection: Connection, team_id: str, limit: Decimal, starting: Decimal) -> None:
     """Raises TeamBudgetReached when the team's day, with what is reserved, cannot pay that."""
     if not starting:
         return
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(team_id))))
-    today = now().replace(hour=0, minute=0, second=0, microsecond=0)
-    is_over = attempt.c.status == AttemptStatus.FINISHED
-    used = connection.execute(
-        sa.select(sa.func.sum(sa.case((is_over, attempt.c.cost_usd), else_=attempt.c.reserved_usd)))
-        .join(run, run.c.id == attempt.c.run_id)
-        .where(run.c.team_id == team_id, attempt.c.id > id_floor(today))
-    ).scalar()
+    used = connection.execute(spent_today(team_id)).scalar()
     if Decimal(used or 0) + starting > limit:
         raise TeamBudgetReached(
             f"The budget of this workspace for today (${limit:.2f}, until midnight UTC) is used up."
@@ -374,37 +379,6 @@ def _count(connection: Connection, run_id: str, result: Mapping[str, Any]) -> in
         "used_known": cost is not None or not tokens,
     }
     return int(connection.execute(_COUNT, used).scalar_one())
-
-
-def hand_back(connection: Connection, worker: str) -> int:
-    """Put this worker's running attempts back, as if they had never been picked up."""
-    return connection.execute(
-        sa.update(attempt)
-        .where(attempt.c.status == AttemptStatus.RUNNING, attempt.c.worker == worker)
-        .values(status=AttemptStatus.QUEUED, worker=None, started_at=None)
-    ).rowcount
-
-
-def interrupt(connection: Connection, but_worker: str) -> list[str]:
-    """End the attempts of workers that are gone, and return their runs.
-
-    Only for a process that knows it is the only one at work.
-    """
-    runs = connection.execute(
-        sa.update(attempt)
-        .where(attempt.c.status == AttemptStatus.RUNNING, attempt.c.worker != but_worker)
-        .values(
-            status=AttemptStatus.FINISHED,
-            outcome=Outcome.INTERRUPTED,
-            error="The process that worked on it ended.",
-            finished_at=now(),
-        )
-        .returning(attempt.c.run_id)
-    ).scalars()
-    interrupted = sorted(set(runs))
-    for run_id in interrupted:
-        touch(connection, run_id)
-    return interrupted
 
 
 # --- ends --------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from orchestrator.errors import ConfigurationError
@@ -85,6 +85,11 @@ class Database:
         """A session to read with; what it holds stays usable afterwards."""
         async with AsyncSession(self._reader, expire_on_commit=False) as session:
             yield session
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The engine, for libraries that bring tables of their own."""
+        return self._reader
 
     async def close(self) -> None:
         """Finish what was asked for, then let go of every connection."""
@@ -183,7 +188,7 @@ def _writing_engine(url: URL) -> Engine:
     return engine
 
 
-def _reading_engine(url: URL) -> Any:
+def _reading_engine(url: URL) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":
         return create_async_engine(url.set(drivername="postgresql+psycopg"))
     engine = create_async_engine(

@@ -15,20 +15,26 @@ from orchestrator import attempts, budget
 from orchestrator.actions import Finished
 from orchestrator.attempts import Parameters
 from orchestrator.budget import NOTHING, Budget, Cost, Price, free
+from orchestrator.context import AttachedFile
 from orchestrator.model.base import Purpose
 from orchestrator.plan import SECONDS_BY_SIZE, Pattern, Plan, Subtask
+from orchestrator.policies import EVERY_PLAN, AutoApproval, Proposal, within
 from orchestrator.roles import Roles
 from orchestrator.settings import Settings
 from orchestrator.state import Limits, OpenRequest, Progress, RunState, Work, edges, works
 from orchestrator.store.changes import Basis
 from orchestrator.store.tables import (
+    Artifact,
     Attempt,
     AttemptStatus,
+    ChannelPolicy,
+    FileStatus,
     Outcome,
     PlanRevision,
     Request,
     RequestStatus,
     Run,
+    RunStatus,
     SubtaskRow,
 )
 
@@ -66,6 +72,7 @@ class Live:
     state: RunState
     notes: Mapping[int, str] = field(default_factory=dict)
     shared: str = ""
+    files: tuple[AttachedFile, ...] = ()
     outputs: dict[str, str | None] = field(default_factory=dict)
     items: dict[int, Subtask] = field(init=False)
 
@@ -95,7 +102,8 @@ async def live(session: AsyncSession, run_id: str, deployment: Deployment) -> Li
     state = RunState(
         status=run.status,
         own=_own(run),
-        auto_approve=run.auto_approve,
+        auto_approval=await _auto_approval(session, run, deployment.settings),
+        awaits_files=run.files_pending > 0,
         concurrency=run.concurrency,
         limits=deployment.limits,
         pattern=plan.pattern if plan else Pattern.GRAPH,
@@ -112,8 +120,25 @@ async def live(session: AsyncSession, run_id: str, deployment: Deployment) -> Li
         requests=await _open_requests(session, run_id),
     )
     current = [run.attempt_id, *(row.attempt_id for row in subtasks)]
-    state.finished += await _finished(session, [id_ for id_ in current if id_])
-    return Live(run, plan, roles, state, {row.number: row.note for row in subtasks if row.note})
+    state.finished += await _finished(session, [id_ for id_ in current if id_], run, deployment)
+    notes = {row.number: row.note for row in subtasks if row.note}
+    return Live(run, plan, roles, state, notes, files=await _files(session, run_id))
+
+
+async def _files(session: AsyncSession, run_id: str) -> tuple[AttachedFile, ...]:
+    """What people attached to the task, as far as it has been looked at."""
+    query = select(Artifact).where(
+        Artifact.run_id == run_id,
+        col(Artifact.attempt_id).is_(None),
+        Artifact.status != FileStatus.PENDING,
+    )
+    found = await session.exec(query.order_by(col(Artifact.id)))
+    return tuple(_attached(file) for file in found)
+
+
+def _attached(file: Artifact) -> AttachedFile:
+    is_refused = file.status is FileStatus.REFUSED
+    return AttachedFile(file.id, file.name, file.mimetype, file.summary, file.note, is_refused)
 
 
 async def _works(
@@ -229,7 +254,9 @@ async def _open_requests(session: AsyncSession, run_id: str) -> set[OpenRequest]
     return {OpenRequest(row.kind, row.subtask) for row in rows}
 
 
-async def _finished(session: AsyncSession, ids: list[str]) -> list[Finished]:
+async def _finished(
+    session: AsyncSession, ids: list[str], run: Run, deployment: Deployment
+) -> list[Finished]:
     if not ids:
         return []
     rows = await session.exec(
@@ -237,10 +264,10 @@ async def _finished(session: AsyncSession, ids: list[str]) -> list[Finished]:
         .where(col(Attempt.id).in_(ids), Attempt.status == AttemptStatus.FINISHED)
         .order_by(col(Attempt.finished_at))
     )
-    return [finished(row.model_dump()) for row in rows]
+    return [finished(row.model_dump(), run, deployment) for row in rows]
 
 
-def finished(row: Mapping[str, Any]) -> Finished:
+def finished(row: Mapping[str, Any], run: Run, deployment: Deployment) -> Finished:
     """An attempt that is over, as decisions see it."""
     said = row.get("output" if row["outcome"] is Outcome.PAUSED else "error")
     return Finished(
@@ -253,7 +280,33 @@ def finished(row: Mapping[str, Any]) -> Finished:
         reserved=Cost(row["reserved_tokens"], row["reserved_usd"]),
         size=len(row.get("output") or ""),
         spent=Cost(sum(row[column] or 0 for column in TOKENS), row.get("cost_usd") or Decimal(0)),
+        proposal=_proposal(row, run, deployment),
     )
+
+
+def _proposal(row: Mapping[str, Any], run: Run, deployment: Deployment) -> Proposal | None:
+    """What the plan comes to that the attempt made."""
+    if row["purpose"] is not Purpose.PLAN or row["outcome"] is not Outcome.SUCCEEDED:
+        return None
+    plan = Plan.model_validate(row["data"]["plan"])
+    return Proposal(len(plan.subtasks), expected_usd(deployment, run.task, plan))
+
+
+async def _auto_approval(
+    session: AsyncSession, run: Run, settings: Settings
+) -> AutoApproval | None:
+    """What starts by itself: a channel's policy stands in the place of the settings.
+
+    Whoever has had a say about a plan is asked about the next one.
+    """
+    if run.auto_approve:
+        return EVERY_PLAN
+    if run.status is not RunStatus.PLANNING or run.revision:
+        return None
+    policy = await session.get(ChannelPolicy, (run.team_id, run.channel)) if run.channel else None
+    if policy is not None:
+        return within(policy.auto_usd, policy.auto_subtasks)
+    return within(settings.auto_approve_usd, settings.auto_approve_subtasks)
 
 
 async def _seconds(

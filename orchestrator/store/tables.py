@@ -21,6 +21,7 @@ from sqlalchemy import (
     TypeDecorator,
     text,
 )
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.engine import Dialect
 from sqlmodel import Field, SQLModel
 from uuid6 import uuid7
@@ -177,6 +178,17 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class _Words(TypeDecorator[str]):
+    """Words to search: as they are on SQLite, which has its own index of them."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        is_postgres = dialect.name == "postgresql"
+        return dialect.type_descriptor(TSVECTOR() if is_postgres else Text())
+
+
 def new_id() -> str:
     """A UUIDv7: ids sort by the time they were made."""
     return str(uuid7())
@@ -255,13 +267,15 @@ class Team(_Table, table=True):
     """A workspace. Everything else belongs to one and is never shown to another.
 
     `is_plain` remembers that it refuses plan blocks, `has_streams` that it takes streamed
-    messages (None: not tried yet). `left_at` is when the app was removed from it.
+    messages (None: not tried yet). `enterprise_id` is the organisation it belongs to, if any.
+    `left_at` is when the app was removed from it.
     """
 
     id: str = Field(primary_key=True)
     name: str = ""
     is_plain: bool = False
     has_streams: bool | None = None
+    enterprise_id: str | None = None
     left_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 
@@ -301,6 +315,12 @@ class Run(_Table, table=True):
             "id",
             sqlite_where=text("shown_version < version AND channel IS NOT NULL"),
             postgresql_where=text("shown_version < version AND channel IS NOT NULL"),
+        ),
+        Index(
+            "ix_run_uncleared",
+            "finished_at",
+            sqlite_where=text("finished_at IS NOT NULL AND cleared_at IS NULL"),
+            postgresql_where=text("finished_at IS NOT NULL AND cleared_at IS NULL"),
         ),
     )
 
@@ -346,6 +366,23 @@ class Run(_Table, table=True):
     started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     ended_by: str | None = None
+    cleared_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class RunText(_Table, table=True):
+    """What runs are found by, the later ones with higher ids. Triggers keep it.
+
+    `scope` says whose a run is, where, and how it stands; `words` are its name and its task. The
+    index of both is another thing on each database: see the migration that makes it.
+    """
+
+    __tablename__ = "run_text"
+    __table_args__ = (Index("uq_run_text_run_id", "run_id", unique=True),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    run_id: str = Field(foreign_key="run.id", ondelete="CASCADE")
+    scope: str = Field(sa_type=_Words)
+    words: str = Field(sa_type=_Words)
 
 
 class PlanRevision(_Table, table=True):
@@ -434,6 +471,11 @@ class Attempt(_Table, table=True):
     started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
+    @property
+    def is_account_trouble(self) -> bool:
+        """Whether it failed for a reason no retry changes: key, spend limit, model access."""
+        return isinstance(self.data, dict) and bool(self.data.get("account"))
+
 
 class Request(_Table, table=True):
     """Something a run needs from a person."""
@@ -488,13 +530,15 @@ class Artifact(_Table, table=True):
 
 
 class ArtifactContent(_Table, table=True):
-    """What is in a file: its bytes, and its text where it has any."""
+    """What is in a file: its bytes, its text where it has any, and the shape of that: its kind,
+    and where its pages or sheets begin."""
 
     __tablename__ = "artifact_content"
 
     artifact_id: str = Field(primary_key=True, foreign_key="artifact.id")
     content: bytes = Field(default=b"", sa_type=LargeBinary)
     text: str | None = Field(default=None, sa_type=Text)
+    shape: dict[str, Any] | None = Field(default=None, sa_type=JSON)
 
 
 class ToolCallRow(_Table, table=True):
@@ -523,12 +567,14 @@ class ToolCallRow(_Table, table=True):
 
 
 class Schedule(_Table, table=True):
-    """A task that is begun again and again. `next_at` is when it is due next.
+    """A task that is begun again and again. `next_at` is when it is due next; None while paused.
 
-    It is moved on in the transaction that begins the run, so that a due time fires once.
+    It is moved on in the transaction that begins the run, so that a due time fires once. `trouble`
+    says why it is paused where nobody paused it.
     """
 
     __table_args__ = (
+        Index("uq_schedule_team_id_name", "team_id", "name", unique=True),
         Index("ix_schedule_next_at", "next_at"),
         Index("ix_schedule_team_id_user_id", "team_id", "user_id"),
     )
@@ -542,6 +588,7 @@ class Schedule(_Table, table=True):
     timezone: str = "UTC"
     task: str = Field(sa_type=Text)
     is_paused: bool = False
+    trouble: str = ""
     next_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_run_id: str | None = None
@@ -550,7 +597,7 @@ class Schedule(_Table, table=True):
 
 class ChannelPolicy(_Table, table=True):
     """What holds in one channel: who may act (`approvers` are ids of users and user groups), and
-    below how many USD and subtasks a plan starts without being asked about."""
+    up to how many USD and subtasks a plan starts without being asked about."""
 
     __tablename__ = "channel_policy"
 

@@ -45,15 +45,6 @@ class Screen:
             raise EOFError
         return line.strip()
 
-    async def choose(self, **choices: str) -> str:
-        """The key of the choice that was typed, by its key or its label."""
-        question = "  ".join(f"[{key}] {label}" for key, label in choices.items())
-        while True:
-            typed = (await self.ask(f"{question}:")).casefold()
-            for key, label in choices.items():
-                if typed in (key, label.casefold()):
-                    return key
-
     async def edit(self, content: str) -> str:
         """`content` as changed in $EDITOR. Raises InvalidInput where that does not work."""
         editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"

@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from orchestrator.errors import NotFound
 from orchestrator.plan import Plan, Subtask
-from orchestrator.store import changes
+from orchestrator.store import changes, steady
 from orchestrator.store.database import Database
 from orchestrator.store.tables import (
     Attempt,
@@ -28,8 +28,6 @@ from orchestrator.store.tables import (
 )
 
 TEAM = "local"
-
-_MOST_READS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +48,10 @@ class View:
         is_seen = self.run.advanced_version == self.run.version
         is_busy = any(attempt.status is not AttemptStatus.FINISHED for attempt in self.attempts)
         return bool(self.requests) and is_seen and not is_busy
+
+    def request(self, *kinds: RequestKind) -> Request | None:
+        """The first open request of one of the kinds."""
+        return next((request for request in self.requests if request.kind in kinds), None)
 
     def latest(self, number: int) -> Any:
         """The latest attempt of the subtask; None where there is none."""
@@ -80,15 +82,9 @@ _ATTEMPT_COLUMNS = [
 
 
 async def look(database: Database, run_id: str) -> View:
-    """Read the run; once more where it changed meanwhile, so that all of it belongs together."""
+    """Read the run, all of it as of one moment."""
     async with database.read() as session:
-        for _ in range(_MOST_READS):
-            view = await _read(session, run_id)
-            version = await session.exec(select(Run.version).where(Run.id == run_id))
-            if version.one() == view.run.version:
-                break
-            session.expunge_all()
-    return view
+        return await steady.read(session, run_id, _read)
 
 
 async def _read(session: AsyncSession, run_id: str) -> View:
@@ -131,15 +127,26 @@ async def find(database: Database, name: str) -> Run:
     return run
 
 
+def local_time(moment: datetime) -> str:
+    """The moment as a person here reads it."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def table_of(*headings: str, title: str | None = None) -> Table:
+    """An empty table with these columns."""
+    table = Table(title=title, title_justify="left")
+    for heading in headings:
+        table.add_column(heading)
+    return table
+
+
 def _subtask_line(subtask: Subtask) -> tuple[str, str, str]:
     return subtask.id, subtask.title, subtask.role
 
 
 def plan_table(plan: Plan) -> Table:
     """The plan to decide on."""
-    table = Table(title=plan.goal, title_justify="left")
-    for heading in ("#", "Subtask", "Role", "After", "Priority"):
-        table.add_column(heading)
+    table = table_of("#", "Subtask", "Role", "After", "Priority", title=plan.goal)
     for subtask in plan.subtasks:
         needs = ", ".join(subtask.depends_on)
         table.add_row(*_subtask_line(subtask), needs, str(subtask.priority))
@@ -148,9 +155,15 @@ def plan_table(plan: Plan) -> Table:
 
 def progress_table(view: View, at: datetime) -> Table:
     """Each subtask and how far it is."""
-    table = Table(title=f"{view.run.name}: {view.run.status.value}", title_justify="left")
-    for heading in ("#", "Subtask", "Role", "State", "Attempt", "Seconds"):
-        table.add_column(heading)
+    table = table_of(
+        "#",
+        "Subtask",
+        "Role",
+        "State",
+        "Attempt",
+        "Seconds",
+        title=f"{view.run.name}: {view.run.status.value}",
+    )
     for subtask in view.plan.subtasks if view.plan else ():
         row = view.subtasks.get(subtask.number)
         latest = view.latest(subtask.number)
@@ -165,9 +178,7 @@ def progress_table(view: View, at: datetime) -> Table:
 
 def attempts_table(view: View, at: datetime) -> Table:
     """Every attempt there was."""
-    table = Table(title="Attempts", title_justify="left")
-    for heading in ("For", "Attempt", "Outcome", "Seconds", "Model", "Error"):
-        table.add_column(heading)
+    table = table_of("For", "Attempt", "Outcome", "Seconds", "Model", "Error", title="Attempts")
     for attempt in view.attempts:
         table.add_row(
             attempt.purpose.value if attempt.subtask is None else f"subtask {attempt.subtask}",
@@ -198,4 +209,4 @@ def need(view: View, request: Request) -> str:
         case RequestKind.DEAD_LETTER:
             return f"Out of attempts: {view.title(request.subtask)}. {request.text}"
         case _:
-            return f"Needs {request.kind.value}: {request.text}"
+            return f"Needs {request.kind.value.replace('_', ' ')}: {request.text}"

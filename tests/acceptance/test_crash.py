@@ -1,5 +1,8 @@
 """The bot is killed with `kill -9` in every state of a run, and started again."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from bot.localslack.faults import Fault
@@ -153,6 +156,52 @@ async def test_killed_between_a_post_and_the_record_of_it(
         plan = await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
         await ada.click(plan, "Approve")
         await expect_as_if_nothing_happened(mention, plan)
+
+
+@pytest.fixture
+def held_database(tmp_path):
+    """Keeps everybody else from committing until it is let go."""
+    with closing(sqlite3.connect(tmp_path / "orchestrator.db", isolation_level=None)) as held:
+        yield held
+
+
+def mentions_told(workspace):
+    """How often the bot was told of a mention, and whether it acknowledged that."""
+    envelopes = workspace.workspace.recorder.envelopes
+    told = [e for e in envelopes if e.payload.get("event", {}).get("type") == "app_mention"]
+    return [envelope.acked for envelope in told]
+
+
+async def test_killed_before_the_task_is_committed(
+    start_process, ada, workspace, held_database, expect_as_if_nothing_happened
+):
+    workspace.workspace.sockets.ack_timeout_s = 0.3
+    async with start_process() as process:
+        held_database.execute("BEGIN IMMEDIATE")
+        mention = await ada.mention("general", TASK)
+        await workspace.workspace.recorder.wait_for(lambda: mentions_told(workspace), PATIENCE_S)
+        assert not any(mentions_told(workspace))
+        await kill(process)
+    held_database.execute("ROLLBACK")
+    workspace.workspace.sockets.ack_timeout_s = PATIENCE_S
+    async with start_process():
+        plan = await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
+        await ada.click(plan, "Approve")
+        await expect_as_if_nothing_happened(mention, plan)
+
+
+async def test_a_task_that_is_told_again_before_it_is_committed_makes_one_run(
+    bot, ada, workspace, held_database, rows
+):
+    workspace.workspace.sockets.ack_timeout_s = 0.3
+    held_database.execute("BEGIN IMMEDIATE")
+    mention = await ada.mention("general", TASK)
+    recorder = workspace.workspace.recorder
+    await recorder.wait_for(lambda: len(mentions_told(workspace)) > 1, PATIENCE_S)
+    held_database.execute("ROLLBACK")
+    await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
+    await recorder.wait_for(lambda: any(mentions_told(workspace)), PATIENCE_S)
+    assert rows("SELECT count(*) FROM run") == [(1,)]
 
 
 @pytest.mark.soak

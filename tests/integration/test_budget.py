@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
 from person import Person, answers, eventually, plan
 from sqlmodel import select
 
+from orchestrator import deadlines
 from orchestrator.commands import Answer, Choose, Create, Defaults, Redo
 from orchestrator.errors import AccountError, InvalidInput, NotFound
 from orchestrator.model.base import Purpose, ToolCall, Usage
@@ -364,6 +366,33 @@ async def test_all_runs_of_a_workspace_share_what_it_may_spend_in_a_day(opened, 
 
         other = Person(orchestrator, team_id="T2")
         assert await other.answer_of(await other.ask(auto_approve=True)) == "The answer."
+
+
+async def test_on_the_next_day_a_run_that_waited_for_it_goes_on_by_itself(opened, model):
+    model.answering = costing(1, (), (1,))
+    async with opened(team_usd_per_day=Decimal(6)) as orchestrator:
+        person = Person(orchestrator)
+        await person.answer_of(await person.ask_and_approve())
+        held = await person.ask_and_approve()
+        first = await person.request(held, RequestKind.BUDGET)
+        assert first.options == ["Try again", "Answer with what we have"]
+        before = await person.run(held)
+
+        async def go_on(moment):
+            work = partial(deadlines.go_on, moment=moment)
+            return await orchestrator.database.write(work)
+
+        assert await go_on(now()) == []
+        assert await go_on(now() + timedelta(days=1)) == [held]
+        await look_again(person, held)
+
+        # Today is not over yet: it is asked again.
+        second = await person.request(held, RequestKind.BUDGET)
+        assert second.id != first.id
+        await person.do(Choose(second.id, 0))
+        third = await person.request(held, RequestKind.BUDGET)
+        assert third.id != second.id
+        assert (await person.run(held)).limit_usd == before.limit_usd
 
 
 async def test_runs_at_once_do_not_overrun_the_day_together(opened, model):

@@ -23,6 +23,8 @@ from orchestrator.store.tables import (
     RequestKind,
     RunStatus,
 )
+from orchestrator.tools.configuration import ToolsConfig
+from orchestrator.tools.toolbox import Toolbox
 
 only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -229,7 +231,7 @@ class Slow(Database):
 async def working(database, settings, model):
     """A person whose orchestrator works on that very database object."""
     roles = Roles.load()
-    engine = Engine(database, model, roles, settings)
+    engine = Engine(database, model, roles, settings, Toolbox(ToolsConfig()))
     try:
         await engine.start()
         yield Person(Orchestrator(database, roles, settings, engine))

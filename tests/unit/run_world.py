@@ -25,6 +25,7 @@ from orchestrator.budget import FREE, NO_LIMIT, NOTHING
 from orchestrator.decide import decide
 from orchestrator.model.base import Purpose
 from orchestrator.plan import Pattern
+from orchestrator.policies import EVERY_PLAN
 from orchestrator.state import Limits, OpenRequest, Progress, RunState
 from orchestrator.store.tables import Outcome, RequestKind, RunStatus, SubtaskStatus
 
@@ -66,7 +67,7 @@ class World:
         return RunState(
             status=self.status,
             own=self.own,
-            auto_approve=self.auto_approve,
+            auto_approval=EVERY_PLAN if self.auto_approve else None,
             concurrency=self.concurrency,
             limits=self.limits,
             pattern=self.pattern,

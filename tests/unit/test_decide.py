@@ -8,6 +8,7 @@ from orchestrator.budget import Budget, Cost, Estimate
 from orchestrator.decide import decide
 from orchestrator.model.base import Purpose
 from orchestrator.plan import Pattern, Plan, Subtask
+from orchestrator.policies import EVERY_PLAN
 from orchestrator.state import OpenRequest, Progress, RunState, Work, works
 from orchestrator.store.tables import Outcome, RequestKind, RunStatus, SubtaskStatus
 
@@ -310,7 +311,7 @@ def test_planning_that_fails_twice_asks_for_a_breakdown_and_waits():
 
 
 def test_a_plan_approved_by_policy_is_not_over_before_it_has_begun():
-    state = RunState(RunStatus.PLANNING, own=Progress(attempt_id="a"), auto_approve=True)
+    state = RunState(RunStatus.PLANNING, own=Progress(attempt_id="a"), auto_approval=EVERY_PLAN)
     state.finish(over(Outcome.SUCCEEDED, Purpose.PLAN, None))
 
     decide(state)

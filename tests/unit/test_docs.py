@@ -38,7 +38,7 @@ class Registrations:
     def __init__(self):
         self.events, self.commands, self.shortcuts = set(), set(), set()
 
-    def event(self, name):
+    def event(self, name, middleware=()):
         self.events.add(name)
         return lambda listener: listener
 

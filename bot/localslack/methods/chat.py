@@ -27,6 +27,8 @@ def post_message(call: ApiCall) -> JsonObject:
         thread_ts=thread_ts,
         broadcast=bool(thread_ts) and call.flag("reply_broadcast"),
     )
+    if thread_ts:
+        call.workspace.sessions.say(channel, thread_ts, "")
     return {
         "channel": channel["id"],
         "ts": message.ts,
@@ -40,7 +42,7 @@ def post_ephemeral(call: ApiCall) -> JsonObject:
     user = call.required("user")
     if call.workspace.directory.user(user) is None:
         raise ApiError("user_not_found")
-    if user not in channel["members"]:
+    if user not in call.workspace.directory.active_members(channel):
         raise ApiError("user_not_in_channel")
     message = call.workspace.messages.post_ephemeral(
         channel, user, {**by_the_bot(), **_content(call)}, thread_ts=_thread(call, channel)

@@ -64,7 +64,7 @@ def replies(call: ApiCall) -> JsonObject:
 def members(call: ApiCall) -> JsonObject:
     """conversations.members"""
     channel = call.channel("read", joined=False)
-    found, cursor = call.page(channel["members"])
+    found, cursor = call.page(call.workspace.directory.active_members(channel))
     return {"members": found, "response_metadata": {"next_cursor": cursor}}
 
 
@@ -88,7 +88,7 @@ def join(call: ApiCall) -> JsonObject:
     if seed.BOT_USER in channel["members"]:
         return {"channel": directory.for_api(channel), "warning": "already_in_channel"}
     joined = call.workspace.directory.join(channel, seed.BOT_USER)
-    call.workspace.feed.publish("channel", joined, joined["members"])
+    call.workspace.feed.publish("channel", directory.for_person(joined), joined["members"])
     return {"channel": directory.for_api(joined)}
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
 from bot.localslack import limits, seed
 from bot.localslack.errors import ApiError
 from bot.localslack.methods.base import ApiCall, Method
@@ -11,6 +14,29 @@ from bot.localslack.storage import JsonObject, StoredMessage
 
 LIFE_S = 300.0
 MOST_BYTES = 10_600
+_STATUSES = ("pending", "in_progress", "complete", "error")
+_MODES = ("timeline", "plan")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a stream holds so far: text, the tasks of a plan by id, and blocks at the end."""
+
+    text: str = ""
+    title: str = ""
+    tasks: dict[str, JsonObject] = field(default_factory=dict)
+    blocks: list[JsonObject] = field(default_factory=list)
+
+    def as_blocks(self) -> list[JsonObject]:
+        """As a message shows it."""
+        found: list[JsonObject] = []
+        if self.tasks:
+            title = self.title or "Tasks"
+            tasks = list(self.tasks.values())
+            found.append({"type": "plan", "block_id": "stream", "title": title, "tasks": tasks})
+        if self.text:
+            found.append({"type": "markdown", "text": self.text})
+        return found + self.blocks
 
 
 def start(call: ApiCall) -> JsonObject:
@@ -22,75 +48,110 @@ def start(call: ApiCall) -> JsonObject:
     if not channel["is_im"]:
         call.required("recipient_user_id")
         call.required("recipient_team_id")
-    text = _added(call)
-    body = {**by_the_bot(), "text": text, "streaming": call.workspace.clock()}
-    if text:
-        body["blocks"] = [{"type": "markdown", "text": text}]
+    if (call.optional("task_display_mode") or _MODES[0]) not in _MODES:
+        raise ApiError("invalid_arguments", ["[ERROR] unknown task_display_mode"])
+    written = _added(call, Written())
+    _check(written)
+    streaming = {"since": call.workspace.clock(), **asdict(written)}
+    body = {**by_the_bot(), "text": written.text, "streaming": streaming}
+    if written.as_blocks():
+        body["blocks"] = written.as_blocks()
     message = call.workspace.messages.post(channel, body, thread_ts=thread_ts)
+    call.workspace.sessions.say(channel, thread_ts, "")
     return {"channel": channel["id"], "ts": message.ts}
 
 
 def append(call: ApiCall) -> JsonObject:
     """chat.appendStream"""
-    channel, message = _streaming(call)
-    text = _added(call)
-    if not text:
+    channel, message, before = _streaming(call)
+    written = _added(call, before)
+    if written == before:
         raise ApiError("no_text")
-    _write(call, channel, message, {"text": message.body["text"] + text})
+    _check(written)
+    streaming = {"since": message.body["streaming"]["since"], **asdict(written)}
+    changes = {"text": written.text, "blocks": written.as_blocks(), "streaming": streaming}
+    call.workspace.messages.update(channel, message, changes)
     return {"channel": channel["id"], "ts": message.ts}
 
 
 def stop(call: ApiCall) -> JsonObject:
     """chat.stopStream"""
-    channel, message = _streaming(call)
-    blocks = call.objects("blocks", "invalid_blocks_format") or []
+    channel, message, before = _streaming(call)
     metadata = call.json("metadata", "invalid_metadata_format")
     limits.check_metadata(metadata)
-    text = message.body["text"] + _added(call)
-    limits.check_message(text, blocks, None)
-    _write(call, channel, message, {"text": text, "streaming": None}, blocks, metadata)
+    written = _added(call, before)
+    last = call.objects("blocks", "invalid_blocks_format") or []
+    written = replace(written, blocks=[*written.blocks, *last])
+    _check(written)
+    limits.check_message(written.text, written.as_blocks(), None)
+    changes: JsonObject = {"text": written.text, "blocks": written.as_blocks(), "streaming": None}
+    if metadata:
+        changes["metadata"] = metadata
+    call.workspace.messages.update(channel, message, changes)
     shown = call.workspace.messages.for_api(call.message(channel, message.ts))
     return {"channel": channel["id"], "ts": message.ts, "message": shown}
 
 
-def _streaming(call: ApiCall) -> tuple[JsonObject, StoredMessage]:
+def _streaming(call: ApiCall) -> tuple[JsonObject, StoredMessage, Written]:
     channel = call.writable_channel()
     message = call.message(channel, call.required("ts"))
     if message.body.get("bot_id") != seed.BOT_ID:
         raise ApiError("message_not_owned_by_app")
-    started = message.body.get("streaming")
-    if started is None or started + LIFE_S < call.workspace.clock():
+    streaming = dict(message.body.get("streaming") or {})
+    # Slack ends a stream after five minutes, however busy it is.
+    if not streaming or streaming.pop("since") + LIFE_S < call.workspace.clock():
         raise ApiError("message_not_in_streaming_state")
-    return channel, message
+    return channel, message, Written(**streaming)
 
 
-def _write(
-    call: ApiCall,
-    channel: JsonObject,
-    message: StoredMessage,
-    changes: JsonObject,
-    blocks: list[JsonObject] | None = None,
-    metadata: JsonObject | None = None,
-) -> None:
-    if len(changes["text"].encode()) > MOST_BYTES:
+def _check(written: Written) -> None:
+    if len(written.text.encode()) > MOST_BYTES:
         raise ApiError("msg_too_long")
-    written = [{"type": "markdown", "text": changes["text"]}] if changes["text"] else []
-    changes = {**changes, "blocks": [*written, *(blocks or [])]}
-    if metadata:
-        changes["metadata"] = metadata
-    call.workspace.messages.update(channel, message, changes)
+    if written.tasks:
+        limits.check_message("", [written.as_blocks()[0]], None)
 
 
-def _added(call: ApiCall) -> str:
+def _added(call: ApiCall, written: Written) -> Written:
     text = call.optional("markdown_text")
     chunks = call.objects("chunks", "invalid_chunks")
     if text is not None and chunks:
         raise ApiError("markdown_text_conflict")
-    if not chunks:
-        return text or ""
-    if any(chunk.get("type") != "markdown_text" for chunk in chunks):
-        raise ApiError("invalid_chunks")
-    return "".join(str(chunk.get("text", "")) for chunk in chunks)
+    if text is not None:
+        return replace(written, text=written.text + text)
+    for chunk in chunks or []:
+        written = _with_chunk(written, chunk)
+    return written
+
+
+def _with_chunk(written: Written, chunk: JsonObject) -> Written:
+    match chunk:
+        case {"type": "markdown_text", "text": str(text)}:
+            return replace(written, text=written.text + text)
+        case {"type": "plan_update", "title": str(title)}:
+            return replace(written, title=title)
+        case {"type": "task_update", "id": str(task_id), "title": str(), "status": str(status)}:
+            if status in _STATUSES:
+                before = written.tasks.get(task_id, {})
+                return replace(written, tasks={**written.tasks, task_id: _task(before, chunk)})
+        case {"type": "blocks", "blocks": list(blocks)}:
+            return replace(written, blocks=[*written.blocks, *blocks])
+    raise ApiError("invalid_chunks")
+
+
+def _task(before: JsonObject, chunk: JsonObject) -> JsonObject:
+    """A card; what the chunk does not say stays as it was."""
+    card: JsonObject = {"type": "task_card", "task_id": chunk["id"]}
+    card |= {"title": chunk["title"], "status": chunk["status"]}
+    given = {name: _rich(chunk[name]) for name in ("details", "output") if chunk.get(name)}
+    if chunk.get("sources"):
+        given["sources"] = chunk["sources"]
+    return {**before, **card, **given}
+
+
+def _rich(text: Any) -> JsonObject:
+    part = {"type": "text", "text": str(text)}
+    section = {"type": "rich_text_section", "elements": [part]}
+    return {"type": "rich_text", "elements": [section]}
 
 
 _WRITE = ("chat:write",)

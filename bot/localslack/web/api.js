@@ -47,6 +47,17 @@ export const closeView = (body) => post("views/close", body);
 export const openHome = (user, tab) => post("home", { user, tab });
 export const home = (user) => get("home", { user });
 
+export const stop = (body) => post("stop", body);
+export const messageJson = (params) => get("message", params);
+export const calls = () => get("calls");
+export const limits = () => get("limits");
+export const setLimits = (body) => post("limits", body);
+export const faults = () => get("faults");
+export const addFault = (body) => post("faults", body);
+export const administerChannel = (body) => post("admin/channel", body);
+export const administerPerson = (body) => post("admin/person", body);
+export const administerApp = (body) => post("admin/app", body);
+
 export async function upload(user, file) {
   const answer = await request(`/local/files?${query({ user, name: file.name })}`, {
     method: "POST",
@@ -65,28 +76,36 @@ const EVENTS = [
   "reaction",
   "bot",
   "channel",
+  "user",
+  "app",
+  "session",
 ];
 const RETRY_MS = 1500;
 
 /** Listens for one person until closed; `onopen(again)` tells a reconnection from the first time. */
-export function listen(user, { onevent, onopen, onlost }) {
+export const listen = (user, on) => follow(`/local/events?${query({ user })}`, EVENTS, on);
+
+/** Listens to what passes between the bot and the workspace, until closed. */
+export const listenToTraffic = (on) => follow("/local/traffic", ["call", "envelope"], on);
+
+function follow(address, events, { onevent, onopen, onlost }) {
   let source = null;
   let timer = null;
   let connected = false;
   let closed = false;
 
   function connect() {
-    source = new EventSource(`/local/events?${query({ user })}`);
+    source = new EventSource(address);
     source.onopen = () => {
-      onopen(connected);
+      onopen?.(connected);
       connected = true;
     };
     source.onerror = () => {
-      onlost();
+      onlost?.();
       if (source.readyState !== EventSource.CLOSED || closed) return;
       timer = setTimeout(connect, RETRY_MS);
     };
-    for (const name of EVENTS) {
+    for (const name of events) {
       // "message" doubles as the browser's default event name; both arrive here the same way.
       source.addEventListener(name, (event) => onevent(name, JSON.parse(event.data)));
     }

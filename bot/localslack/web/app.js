@@ -12,10 +12,13 @@ import {
   myChannels,
   people,
   putChannel,
+  setDeleted,
+  setInstalled,
   setMe,
 } from "./directory.js";
 import { h } from "./dom.js";
 import { HomeView } from "./home.js";
+import { inspector } from "./inspector.js";
 import { closeMenu } from "./menu.js";
 import { Modals } from "./modal.js";
 import { Sidebar } from "./sidebar.js";
@@ -40,7 +43,11 @@ class App {
 
   constructor() {
     const openMenu = () => this.#showSidebar(true);
-    this.sidebar = new Sidebar(el("sidebar"), { onperson: (id) => this.become(id) });
+    this.sidebar = new Sidebar(el("sidebar"), {
+      onperson: (id) => this.become(id),
+      onguide: () => this.#guide(),
+    });
+    inspector.mount(el("inspector"), { ontoggle: (open) => this.#onInspector(open) });
     this.channel = new ChannelView({ openThread: (ts) => this.#openThread(ts), openMenu });
     this.home = new HomeView({ openMenu });
     this.thread = new ThreadView(el("thread"), { onclose: () => this.#closeThread() });
@@ -48,7 +55,7 @@ class App {
     el("scrim").addEventListener("click", () => this.#showSidebar(false));
     el("sidebar").addEventListener(
       "click",
-      (event) => event.target.closest("a") && this.#showSidebar(false),
+      (event) => event.target.closest("a, .entry") && this.#showSidebar(false),
     );
     el("app").addEventListener("click", (event) => this.#followPermalink(event));
     document.querySelector(".skip").addEventListener("click", (event) => {
@@ -63,7 +70,8 @@ class App {
   async start() {
     this.#bot = getWorkspace().bot_connected;
     const stored = localStorage.getItem("person");
-    await this.become(getUser(stored) ? stored : people()[0].id);
+    const known = getUser(stored) && !getUser(stored).deleted;
+    await this.become(known ? stored : people()[0].id);
   }
 
   /** Acts as another person from now on. */
@@ -134,6 +142,20 @@ class App {
     this.channel.feed.row(thread)?.node.focus({ preventScroll: true });
   }
 
+  /** Examples are written into a channel: the one in view, or the first. */
+  async #guide() {
+    if (this.route.home) {
+      location.hash = `#/${firstChannel().id}`;
+      await this.go();
+    }
+    this.channel.guide();
+  }
+
+  #onInspector(open) {
+    el("app").classList.toggle("inspecting", open);
+    this.#updateSidebar();
+  }
+
   #escape(event) {
     if (event.key !== "Escape" || event.defaultPrevented || this.modals.dialog.open) return;
     if (el("app").classList.contains("sidebar-open")) this.#showSidebar(false);
@@ -164,6 +186,9 @@ class App {
       home: () => this.home.show(data.view),
       bot: () => this.#showBot(data.connected),
       channel: () => this.#onChannel(data),
+      user: () => this.#onUser(data),
+      app: () => this.#onApp(data),
+      session: () => this.thread.showSession(data),
     };
     handlers[name]?.();
   }
@@ -191,7 +216,21 @@ class App {
 
   #onChannel(channel) {
     putChannel(channel);
+    this.channel.change(channel);
     this.#updateSidebar();
+  }
+
+  #onUser({ id, deleted }) {
+    setDeleted(id, deleted);
+    inspector.refreshTroubles();
+    if (deleted && id === getMe()) return this.become(people()[0].id);
+    this.#updateSidebar();
+  }
+
+  #onApp({ installed }) {
+    setInstalled(installed);
+    inspector.refreshTroubles();
+    this.#showBot(this.#bot);
   }
 
   /** After a lost connection everything shown is fetched again. */

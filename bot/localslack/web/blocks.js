@@ -329,7 +329,7 @@ const BLOCKS = {
   context_actions: actions,
   rich_text: (block) => h("div", null, richText(block)),
   image,
-  markdown: (block) => h("div", { class: "prose" }, markdown(block.text ?? "")),
+  markdown: (block) => h("div", { class: "prose" }, markdown(block.tree)),
   table,
   alert,
   card,

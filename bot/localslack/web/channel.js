@@ -3,12 +3,21 @@
 import * as api from "./api.js";
 import { avatar } from "./avatar.js";
 import { acceptDrops, Composer } from "./composer.js";
-import { botId, botName, channelName, getMe } from "./directory.js";
+import {
+  botId,
+  botName,
+  channelName,
+  getMe,
+  getUser,
+  getWorkspace,
+  hasBot,
+} from "./directory.js";
 import { h } from "./dom.js";
-import { examples } from "./examples.js";
 import { Feed } from "./feed.js";
 import { icon } from "./icons.js";
+import { openMenu } from "./menu.js";
 import { told } from "./toast.js";
+import { guideLabel, hasGuide, hasNotice, intro, openGuide } from "./welcome.js";
 
 const PAGE = 200;
 
@@ -16,11 +25,25 @@ export class ChannelView {
   #more = false;
   #introKind = null;
   #loading = false;
+  #connected = null;
 
   constructor({ openThread, openMenu: onmenu }) {
+    this.openThread = openThread;
     this.title = h("div", { class: "pane-title" });
     this.tabs = h("div", { class: "tabs", hidden: true });
     this.status = h("span", { class: "pill", role: "status" });
+    this.offline = offlinePill(() => this.guide());
+    this.settings = h(
+      "button",
+      {
+        type: "button",
+        class: "tool",
+        "aria-label": "Channel settings",
+        title: "Channel settings",
+        onclick: () => openMenu(this.settings, this.#actions()),
+      },
+      icon("more"),
+    );
     this.banner = h("div", { class: "banner", hidden: true });
     this.feed = new Feed({ openThread }, { label: "Messages", onolder: () => this.#older() });
     this.composer = new Composer({ id: "composer", onposted: () => this.feed.toEnd() });
@@ -41,7 +64,9 @@ export class ChannelView {
           icon("menu"),
         ),
         this.title,
+        this.offline,
         this.status,
+        this.settings,
       ),
       this.tabs,
       this.banner,
@@ -54,16 +79,10 @@ export class ChannelView {
   async open(channel, { unreadAfter }) {
     this.channel = channel;
     const name = channelName(channel.id);
-    this.title.replaceChildren(
-      h(
-        "h2",
-        null,
-        channel.is_im ? avatar(botId(), "small") : icon(channel.is_private ? "lock" : "hash"),
-        name,
-      ),
-      h("p", null, subtitle(channel)),
-    );
+    this.#describe();
     this.tabs.hidden = !channel.is_im;
+    this.settings.hidden = channel.is_im;
+    this.#updateState();
     this.tabs.replaceChildren(
       h("a", { class: "tab", href: "#/home" }, "Home"),
       h("a", { class: "tab", href: `#/${channel.id}`, "aria-current": "page" }, "Messages"),
@@ -111,25 +130,90 @@ export class ChannelView {
 
   /** Says whether the bot is there; `null` while the page itself has no connection. */
   showBot(connected) {
+    this.#connected = connected;
     const [kind, label] = botState(connected);
     this.status.className = `pill pill-${kind}`;
-    this.status.title = "Without an API key the offline model answers: its answers are made up.";
     this.status.replaceChildren(
       h("span", { class: "pill-dot", "aria-hidden": "true" }),
       h("span", { class: "pill-text" }, label),
     );
-    showBanner(this.banner, connected);
+    this.offline.hidden = !hasNotice();
+    this.#updateState();
+  }
+
+  /** The channel is not what it was: archived, or the bot came or went. */
+  change(channel) {
+    if (this.channel?.id !== channel.id) return;
+    this.channel = channel;
+    this.#describe();
+    this.#updateState();
+  }
+
+  /** The examples and directives, in front of the page. */
+  guide() {
+    openGuide({
+      ...this.#beginning(),
+      oninsert: (text) => this.composer.append(text),
+    });
+  }
+
+  #beginning() {
+    const { id, is_im: direct } = this.channel;
+    return { direct, channel: id, onstarted: (message) => this.openThread(message.ts) };
+  }
+
+  #updateState() {
+    if (!this.channel) return;
+    this.composer.node.hidden = Boolean(this.channel.is_archived);
+    showBanner(this.banner, this.#connected, this.channel, {
+      guide: () => this.guide(),
+      addBot: () => this.#administer("add_bot"),
+    });
+  }
+
+  #administer(action) {
+    return told(api.administerChannel({ user: getMe(), channel: this.channel.id, do: action }));
+  }
+
+  #actions() {
+    const entry = (label, name, action, more) => ({
+      label,
+      icon: icon(name),
+      run: () => this.#administer(action),
+      ...more,
+    });
+    const app = hasBot(this.channel)
+      ? entry(`Remove ${botName()} from the channel`, "close", "remove_bot", { danger: true })
+      : entry(`Add ${botName()} to the channel`, "plus", "add_bot");
+    if (!getUser(getMe()).is_admin) return [app];
+    const closing = this.channel.is_archived
+      ? entry("Bring the channel back", "arrow", "unarchive")
+      : entry("Archive the channel", "box", "archive", { danger: true });
+    return [app, null, closing];
+  }
+
+  #describe() {
+    const { channel } = this;
+    const mark = channel.is_im
+      ? avatar(botId(), "small")
+      : icon(channel.is_private ? "lock" : "hash");
+    this.title.replaceChildren(
+      h("h2", null, mark, channelName(channel.id)),
+      h("p", null, subtitle(channel)),
+    );
   }
 
   async #older() {
     if (!this.#more || this.#loading) return;
     this.#loading = true;
     const { channel } = this;
-    const answer = await this.#fetch({ before: this.feed.oldest });
+    await this.feed.fillFrom(async () => {
+      const answer = await this.#fetch({ before: this.feed.oldest });
+      if (!answer || this.channel !== channel) return [];
+      this.#more = answer.has_more;
+      return answer.messages;
+    });
     this.#loading = false;
-    if (!answer || this.channel !== channel) return;
-    this.#more = answer.has_more;
-    await this.feed.fill(answer.messages);
     this.#updateIntro();
   }
 
@@ -152,16 +236,8 @@ export class ChannelView {
     const where = direct
       ? `This is your conversation with ${name}`
       : `This is the beginning of #${name}`;
-    if (!empty) return [h("h3", { class: "intro-title" }, where)];
-    const how = direct
-      ? "Write a task. It becomes a plan; once you approve it, workers carry it out, and the answer comes into the thread."
-      : `Mention @${botName()} with a task. It becomes a plan; once you approve it, workers carry it out, and the answer comes into the thread.`;
-    return [
-      h("h3", { class: "intro-title" }, where),
-      h("p", { class: "intro-text" }, how),
-      h("h4", { class: "intro-label" }, "Try one of these"),
-      examples({ direct, onpick: (text) => this.composer.fill(text) }),
-    ];
+    const title = h("h3", { class: "intro-title" }, where);
+    return empty ? [title, ...intro(this.#beginning()).filter(Boolean)] : [title];
   }
 }
 
@@ -176,17 +252,45 @@ function subtitle(channel) {
   return channel.topic ? `${members} · ${channel.topic}` : members;
 }
 
-/** The line under the header: what offline answers are, or that the bot is away. */
-export function showBanner(node, connected) {
-  node.className = connected === false ? "banner banner-warn" : "banner";
-  const text =
-    connected === false
-      ? "The bot is not running. Messages are kept and delivered when it starts; buttons work again then."
-      : "With the offline model every answer is made up; everything else is real. Set ANTHROPIC_API_KEY to have Claude answer.";
-  const hidden = connected !== false && localStorage.getItem("offline-note") === "closed";
-  node.hidden = hidden;
-  node.replaceChildren(icon(connected === false ? "warning" : "info"), h("span", null, text));
-  if (connected === false) return;
+const offlinePill = (onclick) =>
+  h(
+    "button",
+    {
+      type: "button",
+      class: "pill pill-notice",
+      hidden: true,
+      title: "Answers are made up; what that means, and how to change it",
+      onclick,
+    },
+    icon("info"),
+    h("span", { class: "pill-text" }, "Offline model"),
+  );
+
+const AWAY =
+  "The bot is not running. Messages are kept and delivered when it starts; buttons work again then.";
+
+/** What stands under the header, as [kind, text, label of its button, what that does]. */
+function bannerOf(connected, channel, { guide, addBot }) {
+  if (channel?.is_archived) return ["warn", "This channel is archived: it can only be read."];
+  if (!getWorkspace().app_installed)
+    return ["warn", `${botName()} was uninstalled. The inspector can install it again.`];
+  if (channel && !channel.is_im && !hasBot(channel))
+    return ["warn", `${botName()} is not in this channel.`, "Add it", addBot];
+  if (connected === false) return ["warn", AWAY];
+  if (!hasNotice() || localStorage.getItem("offline-note") === "closed") return null;
+  const more = hasGuide() && guide ? [guideLabel(), guide] : [];
+  return ["info", getWorkspace().welcome.notice, ...more];
+}
+
+function showBanner(node, connected, channel, actions) {
+  const found = bannerOf(connected, channel, actions);
+  node.hidden = !found;
+  if (!found) return;
+  const [kind, text, label, run] = found;
+  node.className = `banner banner-${kind}`;
+  node.replaceChildren(icon(kind === "warn" ? "warning" : "info"), h("span", null, text));
+  if (run) node.append(h("button", { type: "button", class: "linklike", onclick: run }, label));
+  if (kind === "warn") return;
   const close = () => {
     localStorage.setItem("offline-note", "closed");
     node.hidden = true;

@@ -70,6 +70,12 @@ export class Composer {
     this.box.setSelectionRange(text.length, text.length);
   }
 
+  /** Adds words at the end of what is typed. */
+  append(text) {
+    const { value } = this.box;
+    this.fill(value && !/\s$/.test(value) ? `${value} ${text}` : value + text);
+  }
+
   async attach(files) {
     const sent = await Promise.all([...files].map((file) => told(api.upload(getMe(), file))));
     this.#setFiles([...this.#files, ...sent.filter(Boolean)]);

@@ -9,8 +9,17 @@ const dayFormat = new Intl.DateTimeFormat("en", {
   month: "long",
 });
 
+const preciseFormat = new Intl.DateTimeFormat("en-GB", {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  fractionalSecondDigits: 3,
+});
+
 export const toDate = (ts) => new Date(Number.parseFloat(ts) * 1000);
 export const clock = (ts) => clockFormat.format(toDate(ts));
+/** With milliseconds, of seconds since the epoch. */
+export const preciseClock = (at) => preciseFormat.format(new Date(at * 1000));
 /** Hours and minutes alone, for where there is little room. */
 export const shortClock = (ts) => clock(ts).replace(/\s?[AP]M$/i, "");
 export const fullTime = (ts) => fullFormat.format(toDate(ts));

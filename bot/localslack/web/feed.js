@@ -19,6 +19,8 @@ export class Feed {
   #lastTop = 0;
   #generation = 0;
   #missed = null; // what happened while a list is on its way, which may be older than that
+  #filling = 0;
+  #late = null; // by ts, what became of messages that are still to be filled in; null: gone
 
   /** `room` is handed to each row; `onolder()` is called when the reader nears the top. */
   constructor(room, { label, onolder }) {
@@ -79,17 +81,39 @@ export class Feed {
     await applied;
   }
 
+  /** Fetches older messages and adds them, as they are by then. */
+  fillFrom(fetch) {
+    return this.#keepingTrack(async (generation) => {
+      const messages = await fetch();
+      if (messages && generation === this.#generation) await this.fill(messages);
+    });
+  }
+
   /** Adds older messages bit by bit, newest of them first. */
-  async fill(messages) {
-    const generation = this.#generation;
-    let until = performance.now() + SLICE_MS;
-    for (const message of messages.toReversed()) {
-      if (performance.now() > until) {
-        await breathe();
-        if (generation !== this.#generation) return;
-        until = performance.now() + SLICE_MS;
+  fill(messages) {
+    return this.#keepingTrack(async (generation) => {
+      let until = performance.now() + SLICE_MS;
+      for (const message of messages.toReversed()) {
+        if (performance.now() > until) {
+          await breathe();
+          if (generation !== this.#generation) return;
+          until = performance.now() + SLICE_MS;
+        }
+        const current = this.#late.has(message.ts) ? this.#late.get(message.ts) : message;
+        if (current && !this.#byTs.has(message.ts)) this.#insert(current);
       }
-      if (!this.#byTs.has(message.ts)) this.#insert(message);
+    });
+  }
+
+  /** While it runs, notes what becomes of messages that are not here yet. */
+  async #keepingTrack(work) {
+    this.#late ??= new Map();
+    this.#filling += 1;
+    try {
+      await work(this.#generation);
+    } finally {
+      this.#filling -= 1;
+      if (!this.#filling) this.#late = null;
     }
   }
 
@@ -115,6 +139,7 @@ export class Feed {
     this.#missed?.push(() => this.change(message));
     const row = this.#byTs.get(message.ts);
     if (row?.message.channel === message.channel) row.update(message);
+    if (!row) this.#late?.set(message.ts, message);
   }
 
   get(ts) {
@@ -128,7 +153,7 @@ export class Feed {
   remove(ts) {
     this.#missed?.push(() => this.remove(ts));
     const row = this.#byTs.get(ts);
-    if (!row) return;
+    if (!row) return void this.#late?.set(ts, null);
     const index = this.#rows.indexOf(row);
     this.#rows.splice(index, 1);
     this.#byTs.delete(ts);

@@ -32,7 +32,7 @@ export class Modals {
     this.#shown = shown;
     this.#top = [...shown.values()].at(-1) ?? null;
     if (!this.#top) return this.#hide();
-    const changed = !this.#top.node.isConnected;
+    const changed = !this.#top.node.isConnected || this.#top.isNewlyFilled;
     place(this.dialog, [this.#top.node]);
     if (!this.dialog.open) {
       this.#opener = document.activeElement;
@@ -93,7 +93,10 @@ class Modal {
   }
 
   update(view) {
+    // A view that was only "loading" becomes a form: what is to be filled in gets the focus.
+    const had = this.#hasInputs();
     this.view = view;
+    this.isNewlyFilled = !had && this.#hasInputs();
     this.title.textContent = textOf(view.title);
     this.blocks.update(view.blocks ?? []);
     this.context.keepOnly(view.blocks ?? []);
@@ -145,6 +148,10 @@ class Modal {
     } finally {
       this.#setBusy(false);
     }
+  }
+
+  #hasInputs() {
+    return Boolean(this.view?.blocks?.some((block) => block.type === "input"));
   }
 
   #inputs() {

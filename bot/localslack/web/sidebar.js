@@ -14,7 +14,9 @@ import {
 } from "./directory.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
+import { inspector } from "./inspector.js";
 import { openMenu } from "./menu.js";
+import { guideLabel, hasGuide } from "./welcome.js";
 
 const THEMES = {
   auto: ["auto", "Theme: as the system"],
@@ -24,9 +26,10 @@ const THEMES = {
 
 /** `state` is {route, unread: Map of channel to {count, mentions}}; `onperson(id)` switches. */
 export class Sidebar {
-  constructor(node, { onperson }) {
+  constructor(node, { onperson, onguide }) {
     this.node = node;
     this.onperson = onperson;
+    this.onguide = onguide;
   }
 
   update(state) {
@@ -77,6 +80,10 @@ export class Sidebar {
           mark: icon("home"),
           label: `Home of ${botName()}`,
         }),
+      ]),
+      group("Tools", [
+        hasGuide() ? tool("bulb", guideLabel(), false, this.onguide) : null,
+        tool("terminal", "Inspector", inspector.isOpen, () => inspector.toggle()),
       ]),
     ];
   }
@@ -143,6 +150,20 @@ function channelLink(channel, route, unread) {
     label: channel.name,
     unread: unread.get(channel.id),
   });
+}
+
+function tool(name, label, pressed, onclick) {
+  const props = { type: "button", class: "entry", "aria-pressed": String(pressed), onclick };
+  return h(
+    "li",
+    null,
+    h(
+      "button",
+      props,
+      h("span", { class: "entry-mark" }, icon(name)),
+      h("span", { class: "entry-label" }, label),
+    ),
+  );
 }
 
 function entry({ href, current, mark, label, badge, unread, direct }) {

@@ -2,12 +2,13 @@
 
 import * as api from "./api.js";
 import { acceptDrops, Composer } from "./composer.js";
-import { channelName, getChannel, getMe } from "./directory.js";
+import { botName, channelName, getChannel, getMe } from "./directory.js";
 import { h } from "./dom.js";
 import { Feed } from "./feed.js";
 import { icon } from "./icons.js";
 import { told } from "./toast.js";
 
+const FIRST = 100; // what is read first comes first
 const PAGE = 1000;
 
 export class ThreadView {
@@ -19,6 +20,7 @@ export class ThreadView {
     this.where = h("p");
     this.feed = new Feed({ isThread: true, openThread: () => {} }, { label: "Thread" });
     this.composer = new Composer({ id: "thread-composer", onposted: () => this.feed.toEnd() });
+    this.session = h("div", { class: "session", role: "status", hidden: true });
     node.append(
       h(
         "header",
@@ -37,6 +39,7 @@ export class ThreadView {
         ),
       ),
       this.feed.node,
+      this.session,
       this.composer.node,
     );
     acceptDrops(node, this.composer);
@@ -53,10 +56,36 @@ export class ThreadView {
     const { is_im: direct } = getChannel(channel);
     this.where.textContent = direct ? channelName(channel) : `#${channelName(channel)}`;
     this.composer.moveTo(channel, ts, "Reply…");
+    this.session.hidden = true;
+    this.composer.node.hidden = Boolean(getChannel(channel).is_archived);
     this.feed.show([]);
+    let more = false;
     await this.feed.load(
-      () => this.#fetch(),
-      (messages) => this.isAbout(channel, ts) && this.feed.show(messages),
+      () => this.#page({ limit: FIRST }),
+      (answer) => {
+        if (!this.isAbout(channel, ts)) return null;
+        more = answer.has_more;
+        this.showSession(answer.session);
+        return this.feed.show(answer.messages);
+      },
+    );
+    if (more) await this.feed.fillFrom(() => this.#older(this.feed.oldest));
+  }
+
+  /** What the bot says it is doing here, with a way to stop it. */
+  showSession(session) {
+    if (!session || !this.isAbout(session.channel, session.thread_ts)) return;
+    const working = session.state === "processing";
+    const text = session.words ? `${botName()} ${session.words}` : `${botName()} is working…`;
+    this.session.hidden = !working && !session.words;
+    const { channel, thread_ts: thread } = session;
+    const stop = () => told(api.stop({ user: getMe(), channel, thread_ts: thread }));
+    this.session.replaceChildren(
+      h("span", { class: "session-dots", "aria-hidden": "true" }),
+      h("span", { class: "session-text" }, text),
+      session.can_stop
+        ? h("button", { type: "button", class: "button", onclick: stop }, icon("stop"), "Stop")
+        : "",
     );
   }
 
@@ -70,24 +99,32 @@ export class ThreadView {
     const { channel, ts } = this;
     if (!ts) return;
     await this.feed.load(
-      () => this.#fetch(),
+      () => this.#all(),
       (messages) => this.isAbout(channel, ts) && this.feed.reconcile(messages),
     );
   }
 
-  async #fetch() {
-    const place = { user: getMe(), channel: this.channel, thread_ts: this.ts, limit: PAGE };
-    let answer = await told(api.messages(place));
-    let messages = answer?.messages ?? null;
-    while (answer?.has_more && answer.messages.length > 1) {
-      // The parent leads each page; the oldest reply after it is where the page before ends.
-      const before = messages.find((message) => message.ts !== this.ts)?.ts;
-      answer = await told(api.messages({ ...place, before }));
-      const known = new Set(messages.map((message) => message.ts));
-      const older = (answer?.messages ?? []).filter((message) => !known.has(message.ts));
-      if (!older.length) break;
-      messages = [...messages, ...older].sort((a, b) => (a.ts < b.ts ? -1 : 1));
-    }
-    return messages;
+  #page(more) {
+    const place = { user: getMe(), channel: this.channel, thread_ts: this.ts };
+    return told(api.messages({ ...place, ...more }));
+  }
+
+  /** All messages before that time. */
+  async #older(before) {
+    const found = [];
+    let answer = null;
+    do {
+      answer = await this.#page({ limit: PAGE, before: found[0]?.ts ?? before });
+      found.unshift(...(answer?.messages ?? []));
+    } while (answer?.has_more);
+    return found;
+  }
+
+  async #all() {
+    const answer = await this.#page({ limit: PAGE });
+    if (!answer) return null;
+    this.showSession(answer.session);
+    if (!answer.has_more) return answer.messages;
+    return [...(await this.#older(answer.messages[0].ts)), ...answer.messages];
   }
 }

@@ -1,13 +1,15 @@
 // What can be done with one message; a single bar that moves to the row in hand.
 
 import * as api from "./api.js";
+import { copy } from "./clipboard.js";
 import { askConfirm } from "./dialog.js";
 import { botName, getMe, getWorkspace } from "./directory.js";
 import { h } from "./dom.js";
 import { emojiText, PICKER } from "./emoji.js";
 import { icon } from "./icons.js";
+import { inspector } from "./inspector.js";
 import { moveFocus, openMenu, openPanel } from "./menu.js";
-import { toast, told } from "./toast.js";
+import { told } from "./toast.js";
 
 const QUICK = ["white_check_mark", "eyes"];
 
@@ -79,6 +81,7 @@ export class Toolbar {
   #entries() {
     const row = this.#row;
     const { message } = row;
+    const { channel, ts } = message;
     const mine = message.user === getMe() && !message.bot_id && !message.is_ephemeral;
     const own = [
       { label: "Edit message", icon: icon("pencil"), run: () => row.edit() },
@@ -95,9 +98,9 @@ export class Toolbar {
         run: () => copy(row.body.innerText, "Text copied"),
       },
       {
-        label: "Copy as JSON",
-        icon: icon("copy"),
-        run: () => copy(JSON.stringify(message, null, 2), "JSON copied"),
+        label: "Show JSON",
+        icon: icon("terminal"),
+        run: () => inspector.inspectMessage({ user: getMe(), channel, ts }),
       },
       ...(mine ? [null, ...own] : []),
     ];
@@ -130,13 +133,4 @@ export class Toolbar {
 function linkTo(message) {
   const place = [message.channel, message.thread_ts, message.ts].filter(Boolean);
   return `${location.origin}/#/${place.join("/")}`;
-}
-
-async function copy(text, said) {
-  try {
-    await navigator.clipboard.writeText(text);
-    toast(said, "info");
-  } catch {
-    toast("The browser does not let the page use the clipboard.");
-  }
 }

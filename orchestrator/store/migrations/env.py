@@ -7,6 +7,7 @@ from alembic import context
 from sqlmodel.sql.sqltypes import AutoString
 
 from orchestrator.store import tables
+from orchestrator.store.migrations import is_modelled
 
 
 def plain_types(kind: str, item: Any, _: object) -> str | Literal[False]:
@@ -25,6 +26,7 @@ context.configure(
     target_metadata=tables.metadata,
     render_as_batch=True,
     render_item=plain_types,
+    include_name=is_modelled,
     compare_type=False,  # the types differ in name only
 )
 with context.begin_transaction():

@@ -18,6 +18,7 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.localslack.server import LocalSlack
+from bot.welcome import OFFLINE
 
 MANIFEST = """
 features:
@@ -80,7 +81,7 @@ def manifest(tmp_path: Path) -> Path:
 @pytest_asyncio.fixture(loop_scope="session")
 async def slack(manifest: Path) -> AsyncIterator[LocalSlack]:
     """A running local workspace."""
-    async with LocalSlack.start(manifest=manifest) as workspace:
+    async with LocalSlack.start(manifest=manifest, welcome=OFFLINE) as workspace:
         yield workspace
 
 
@@ -144,3 +145,15 @@ async def open_page(browser: Browser, slack: LocalSlack) -> AsyncIterator[OpenPa
     for context in contexts:
         await context.close()
     assert problems == []
+
+
+@pytest.fixture
+def screenshot(request: pytest.FixtureRequest) -> Callable[[Page, str], Awaitable[None]]:
+    """Keeps a picture of the page in a folder that git ignores."""
+    folder = request.config.rootpath / "artifacts"
+    folder.mkdir(exist_ok=True)
+
+    async def keep(page: Page, name: str) -> None:
+        await page.screenshot(path=folder / f"{name}.png")
+
+    return keep

@@ -15,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.localslack import seed
 from bot.localslack.server import LocalSlack
 from bot.localslack.storage import StoredMessage
+from bot.welcome import OFFLINE
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -165,13 +166,15 @@ async def test_a_file_is_attached_and_shown(open_page: OpenPage, tmp_path: Path)
     await expect(row(page, "the numbers").locator(".file-name")).to_have_text("numbers.csv")
 
 
-async def test_an_example_goes_into_the_composer(open_page: OpenPage) -> None:
+async def test_an_example_is_written_with_one_click_and_its_thread_opens(
+    open_page: OpenPage,
+) -> None:
     page = await open_page()
     await expect(page.locator(".example")).to_have_count(6)
     await page.locator(".example", has_text="#fail(2,3)").click()
-    value = await page.input_value("#composer")
-    assert value.startswith("@orchestrator ")
-    assert value.endswith("#fail(2,3)")
+    posted = page.locator("#thread .row-text")
+    await expect(posted).to_contain_text("#fail(2,3)")
+    await expect(posted.locator(".mention")).to_have_text("@orchestrator")
 
 
 async def test_an_empty_channel_left_and_opened_again_still_offers_examples(
@@ -431,12 +434,12 @@ async def test_the_page_says_whether_the_bot_is_there(
     open_page: OpenPage, connect: Any, web: AsyncWebClient
 ) -> None:
     page = await open_page()
-    await expect(page.locator(".pill")).to_have_text("orchestrator is not connected")
+    await expect(page.locator(".pill[role=status]")).to_have_text("orchestrator is not connected")
     await expect(page.locator(".banner")).to_contain_text("The bot is not running")
     async with connect(AsyncApp(client=web)):
-        await expect(page.locator(".pill")).to_have_text("orchestrator is connected")
+        await expect(page.locator(".pill[role=status]")).to_have_text("orchestrator is connected")
         await expect(page.locator(".banner")).to_contain_text("made up")
-    await expect(page.locator(".pill")).to_have_text("orchestrator is not connected")
+    await expect(page.locator(".pill[role=status]")).to_have_text("orchestrator is not connected")
 
 
 async def test_both_themes_are_there_and_a_choice_is_kept(open_page: OpenPage) -> None:
@@ -499,11 +502,11 @@ async def test_a_page_that_lost_its_server_catches_up(
     data = tmp_path / "data"
     context = await browser.new_context()
     page = await context.new_page()
-    async with LocalSlack.start(data=data, manifest=manifest) as first:
+    async with LocalSlack.start(data=data, manifest=manifest, welcome=OFFLINE) as first:
         port = first.port
         await page.goto(first.url)
         await expect(page.locator(".example")).to_have_count(6)
-    await expect(page.locator(".pill")).to_have_text("Reconnecting…")
+    await expect(page.locator(".pill[role=status]")).to_have_text("Reconnecting…")
     async with LocalSlack.start(port=port, data=data, manifest=manifest) as again:
         await again.person("Grace").post("general", "while you were away")
         await expect(row(page, "while you were away")).to_be_visible(timeout=15_000)

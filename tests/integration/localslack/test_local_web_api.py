@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from refusal import refused
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
@@ -13,12 +14,6 @@ from bot.localslack.server import LocalSlack
 
 GENERAL = "C0LOCALGEN1"
 SECTION = [{"type": "section", "text": {"type": "mrkdwn", "text": "Hello"}}]
-
-
-async def refused(call) -> str:
-    with pytest.raises(SlackApiError) as caught:
-        await call
-    return caught.value.response["error"]
 
 
 async def test_it_says_who_the_bot_is(client):

@@ -25,7 +25,7 @@ from orchestrator.errors import (
     ModelUnavailable,
 )
 from orchestrator.model.anthropic import AnthropicModel
-from orchestrator.model.base import Effort, Tool, Usage
+from orchestrator.model.base import Effort, ServerTool, Tool, Usage
 from orchestrator.model.transport import LONGEST_WAIT_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -92,14 +92,14 @@ async def test_tools_are_offered_and_calls_come_back(service, model, make_call):
     blocks = [THINKING, {"type": "text", "text": "One question."}, tool_use(question="Which?")]
     service.answers(message(*blocks, stop_reason="tool_use"))
 
-    reply = await model.complete(make_call(tools=(ASK,), server_tools=("web_search", "web_fetch")))
+    server_tools = (ServerTool("web_search", {"max_uses": 3}), ServerTool("code_execution"))
+    reply = await model.complete(make_call(tools=(ASK,), server_tools=server_tools))
 
-    assert [tool["name"] for tool in service.requests[0]["tools"]] == [
-        "ask_person",
-        "web_search",
-        "web_fetch",
+    assert service.requests[0]["tools"][1:] == [
+        {"type": "web_search_20260318", "name": "web_search", "max_uses": 3},
+        {"type": "code_execution_20260521", "name": "code_execution"},
     ]
-    assert service.requests[0]["tools"][1]["type"] == "web_search_20260318"
+    assert service.requests[0]["tools"][0]["name"] == "ask_person"
     assert reply.tool_calls[0].input == {"question": "Which?"}
     assert reply.message["content"] == blocks
 
@@ -117,7 +117,7 @@ async def test_a_reply_can_be_carried_on_in_a_transcript(service, model, make_ca
 
 async def test_an_unknown_server_tool_is_a_mistake_in_the_configuration(model, make_call):
     with pytest.raises(ConfigurationError, match="time_travel"):
-        await model.complete(make_call(server_tools=("time_travel",)))
+        await model.complete(make_call(server_tools=(ServerTool("time_travel"),)))
 
 
 async def test_unknown_blocks_stay_in_the_transcript_and_are_ignored(service, model, make_call):
@@ -252,7 +252,7 @@ async def test_a_server_without_server_tools_is_asked_without_them(service, mode
 
     service.answers(answer)
 
-    await model.complete(make_call(server_tools=("web_search",)))
+    await model.complete(make_call(server_tools=(ServerTool("web_search"),)))
 
     assert "cannot search the web" in service.requests[-1]["system"][-1]["text"]
 
@@ -309,6 +309,33 @@ async def test_a_pause_goes_on_and_everything_is_one_message(service, model, mak
     assert [b["text"] for b in reply.message["content"]] == ["First.", "Second."]
     assert service.requests[1]["messages"][-1]["role"] == "assistant"
     assert service.requests[1]["container"] == "c1"
+
+
+async def test_a_call_goes_on_in_the_container_of_the_one_before(service, model, make_call):
+    used = message(tool_use(), stop_reason="tool_use", container={"id": "c1", "expires_at": ""})
+    service.answers(used, message("Thanks"))
+
+    first = await model.complete(make_call(tools=(ASK,)))
+    second = await model.complete(make_call(container=first.container))
+
+    assert first.container == second.container == "c1"
+    assert service.requests[1]["container"] == "c1"
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        error(404, "not_found_error", "container: c1"),
+        error(400, "invalid_request_error", "Container c1 has expired."),
+    ],
+)
+async def test_a_container_that_is_gone_is_gone_on_without(service, model, make_call, gone):
+    service.answers(gone, message("Hello"))
+
+    reply = await model.complete(make_call(container="c1"))
+
+    assert reply.container is None
+    assert "container" not in service.requests[1]
 
 
 async def test_endless_pauses_end(service, model, make_call):

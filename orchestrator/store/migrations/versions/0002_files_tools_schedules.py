@@ -91,6 +91,7 @@ def upgrade() -> None:
         sa.Column("artifact_id", sa.Text(), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.Column("text", sa.Text(), nullable=True),
+        sa.Column("shape", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(
             ["artifact_id"], ["artifact.id"], name=op.f("fk_artifact_content_artifact_id")
         ),

@@ -1,0 +1,356 @@
+"""Where the bot is installed, and with which token it speaks there.
+
+Tokens come from the settings (one workspace) or from the table that OAuth fills (many). Either
+way a token is tried once, when it is first needed, however many events ask for it at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Protocol
+
+import structlog
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.authorization.async_authorize import AsyncAuthorize
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.async_handler import AsyncRetryHandler
+from slack_sdk.http_retry.request import HttpRequest
+from slack_sdk.http_retry.response import HttpResponse
+from slack_sdk.http_retry.state import RetryState
+from slack_sdk.web.async_client import AsyncWebClient
+
+from orchestrator import teams
+from orchestrator.errors import NotInstalled
+from orchestrator.store.database import Database
+from orchestrator.store.tables import Team
+
+log = structlog.get_logger(__name__)
+
+# What Slack says of a token once the app has been removed.
+GONE = frozenset({"account_inactive", "token_revoked"})
+
+# How long a token is used before it is looked up again: another process may have changed it.
+_GOOD_FOR_S = 300.0
+_AT_ONCE = 8
+_BEARER = "Bearer "
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Whose installation it is: a workspace's, or (without team) a whole organisation's."""
+
+    enterprise_id: str | None
+    team_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token as it is stored; `since` is when the app was installed, in seconds of the epoch."""
+
+    value: str
+    since: float = 0.0
+
+
+class Tokens(Protocol):
+    """Where tokens come from."""
+
+    def key(self, enterprise_id: str | None, team_id: str | None, *, is_org: bool) -> Key:
+        """Whose token is good for what happens there."""
+
+    async def keys(self) -> list[Key]:
+        """Every installation there is."""
+
+    async def find(self, key: Key) -> Token | None:
+        """The token, if the app is installed."""
+
+    async def delete(self, key: Key) -> None:
+        """Forget the installation."""
+
+
+class OneToken:
+    """The one token of the settings, for the workspace (or organisation) it belongs to."""
+
+    def __init__(self, value: str) -> None:
+        self._token = Token(value)
+
+    def key(self, enterprise_id: str | None, team_id: str | None, *, is_org: bool) -> Key:
+        """The same for everything."""
+        return _ONLY
+
+    async def keys(self) -> list[Key]:
+        """The one there is."""
+        return [_ONLY]
+
+    async def find(self, key: Key) -> Token | None:
+        """The token."""
+        return self._token
+
+    async def delete(self, key: Key) -> None:
+        """The settings stay as they are: the app may come back with the same token."""
+
+
+_ONLY = Key(None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A token that was tried, and who the bot is with it, until it is to be looked up again."""
+
+    token: Token
+    identity: AuthorizeResult
+    is_org: bool
+    until: float
+
+    def is_of(self, team_id: str) -> bool:
+        return self.is_org or self.identity.team_id == team_id
+
+
+class Installations:
+    """Gives everybody the client of a team, and Bolt the identity of the bot there.
+
+    `client` has no token of its own; its connections are used for all teams. `on_left` is called
+    with the id of a team that the app has been removed from.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        tokens: Tokens,
+        client: AsyncWebClient,
+        on_left: Callable[[str], Awaitable[object]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._tokens = tokens
+        self._client = client
+        self._on_left = on_left
+        self._clock = clock
+        self._known: dict[Key, _Known] = {}
+        self._looking: dict[Key, asyncio.Task[_Known | None]] = {}
+        self._homes: dict[str, Key] = {}
+        self._keys: dict[str, Key] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        client.retry_handlers.append(_Watch(self._is_gone))
+
+    async def warm(self) -> None:
+        """Try every token, so that the first events need not wait, and see which are gone."""
+        places = asyncio.Semaphore(_AT_ONCE)
+
+        async def look(key: Key) -> None:
+            async with places:
+                await self._find(key)
+
+        keys = await self._tokens.keys()
+        found = await asyncio.gather(*(look(key) for key in keys), return_exceptions=True)
+        for error in found:
+            if isinstance(error, Exception):
+                log.warning("token_not_tried", error=f"{type(error).__name__}: {error}"[:200])
+
+    async def close(self) -> None:
+        """Finish what is under way."""
+        under_way = {*self._tasks, *self._looking.values()}
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def client(self, team_id: str) -> AsyncWebClient:
+        """The client for a team. Raises NotInstalled, and SlackApiError for a token not tried."""
+        known = await self._of_team(team_id)
+        return self._client_of(known.token, team_id if known.is_org else None)
+
+    async def address(self, team_id: str) -> str:
+        """Where the workspace is in the browser; empty where Slack did not say. Raises as
+        `client`."""
+        return (await self._of_team(team_id)).identity.url or ""
+
+    async def _of_team(self, team_id: str) -> _Known:
+        home = self._homes.get(team_id)
+        for key in [home] if home else await self._keys_of(team_id):
+            known = await self._find(key)
+            if known is not None and known.is_of(team_id):
+                self._homes[team_id] = key
+                return known
+        raise NotInstalled(f"The app is not installed in {team_id}.")
+
+    async def authorize(
+        self, enterprise_id: str | None, team_id: str | None, *, is_org: bool
+    ) -> AuthorizeResult | None:
+        """Who the bot is where something happened; None where it is not installed."""
+        known = await self._find(self._tokens.key(enterprise_id, team_id, is_org=is_org))
+        if known is None or (team_id is not None and not known.is_of(team_id)):
+            return None
+        return known.identity
+
+    async def note(self, team_id: str, enterprise_id: str) -> None:
+        """A workspace is covered by the installation of its organisation."""
+        key = self._tokens.key(enterprise_id, None, is_org=True)
+        if self._homes.get(team_id) != key:
+            self._homes[team_id] = key
+            await self._join(team_id, "", enterprise_id)
+
+    async def installed(self, key: Key, name: str) -> None:
+        """The app was installed, perhaps again, with a token that is stored now."""
+        self._forget(key)
+        if key.team_id is not None:
+            await self._join(key.team_id, name, key.enterprise_id)
+        log.info("installed", team=key.team_id, enterprise=key.enterprise_id)
+
+    async def removed(
+        self, enterprise_id: str | None, team_id: str | None, at: float, *, is_org: bool
+    ) -> None:
+        """The app was removed at `at`, in seconds of the epoch; nothing if it is back since."""
+        key = self._tokens.key(enterprise_id, team_id, is_org=is_org)
+        token = await self._tokens.find(key)
+        if token is not None and token.since > at:
+            return
+        await self._remove(key, None if is_org else team_id)
+
+    # --- tokens -----------------------------------------------------------------------------
+
+    async def _find(self, key: Key) -> _Known | None:
+        """What is known of the installation, looked up once however many ask."""
+        known = self._known.get(key)
+        if known is not None and known.until > self._clock():
+            return known
+        if key not in self._looking:
+            task = self._looking[key] = asyncio.create_task(self._look(key))
+            task.add_done_callback(lambda _: self._looking.pop(key, None))
+        return await asyncio.shield(self._looking[key])
+
+    async def _look(self, key: Key) -> _Known | None:
+        token = await self._tokens.find(key)
+        if token is None:
+            self._forget(key)
+            return None
+        until = self._clock() + _GOOD_FOR_S
+        known = self._known.get(key)
+        if known is not None and known.token == token:
+            self._known[key] = replace(known, until=until)
+            return self._known[key]
+        self._keys[token.value] = key
+        known = await self._try(token, until)
+        if known is not None:
+            self._known[key] = known
+        return known
+
+    async def _try(self, token: Token, until: float) -> _Known | None:
+        try:
+            answer = await self._client_of(token).auth_test()
+        except SlackApiError as error:
+            if error.response.get("error") in GONE:
+                return None
+            raise
+        identity = AuthorizeResult.from_auth_test_response(
+            auth_test_response=answer,
+            bot_token=token.value,
+            bot_scopes=answer.headers.get("x-oauth-scopes"),
+        )
+        is_org = bool(answer.get("is_enterprise_install"))
+        if identity.team_id is not None and not is_org:
+            await self._join(identity.team_id, identity.team or "", identity.enterprise_id)
+        return _Known(token, identity, is_org, until)
+
+    def _client_of(self, token: Token, team_id: str | None = None) -> AsyncWebClient:
+        """A client over the shared connections; organisations have to name the workspace."""
+        return AsyncWebClient(
+            token=token.value,
+            base_url=self._client.base_url,
+            session=self._client.session,
+            retry_handlers=self._client.retry_handlers,
+            team_id=team_id,
+        )
+
+    async def _keys_of(self, team_id: str) -> list[Key]:
+        async with self._database.read() as session:
+            team = await session.get(Team, team_id)
+        enterprise_id = team.enterprise_id if team else None
+        keys = [self._tokens.key(enterprise_id, team_id, is_org=False)]
+        if enterprise_id is not None:
+            keys.append(self._tokens.key(enterprise_id, None, is_org=True))
+        return list(dict.fromkeys(keys))
+
+    async def _join(self, team_id: str, name: str, enterprise_id: str | None) -> None:
+        work = partial(teams.join, team_id=team_id, name=name, enterprise_id=enterprise_id)
+        await self._database.write(work)
+
+    # --- when it is gone --------------------------------------------------------------------
+
+    def _is_gone(self, token: str) -> None:
+        """Slack does not know the token any more."""
+        key = self._keys.pop(token, None)
+        if key is None:
+            return
+        known = self._known.get(key)
+        team_id = key.team_id or (known.identity.team_id if known and not known.is_org else None)
+        task = asyncio.create_task(self._remove(key, team_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _remove(self, key: Key, team_id: str | None) -> None:
+        """Forget the token, and tell of every team that has lost the bot with it."""
+        self._forget(key)
+        await self._tokens.delete(key)
+        left = [team_id] if team_id else []
+        if team_id is None and key.enterprise_id is not None:
+            work = partial(teams.of_enterprise, enterprise_id=key.enterprise_id)
+            left = await self._database.write(work)
+        for team in left:
+            self._homes.pop(team, None)
+            await self._on_left(team)
+            log.info("removed_from_team", team=team)
+
+    def _forget(self, key: Key) -> None:
+        self._known.pop(key, None)
+        self._keys = {token: of for token, of in self._keys.items() if of != key}
+        self._homes = {team: of for team, of in self._homes.items() if of != key}
+
+
+class Authorize(AsyncAuthorize):
+    """Tells Bolt who the bot is, from what is known of the installation."""
+
+    def __init__(self, installations: Installations) -> None:
+        self._installations = installations
+
+    async def __call__(
+        self,
+        *,
+        context: AsyncBoltContext,
+        enterprise_id: str | None,
+        team_id: str | None,
+        user_id: str | None,
+        **_: str | None,
+    ) -> AuthorizeResult | None:
+        """The identity and token for an event; None where the app is not installed."""
+        is_org = bool(context.is_enterprise_install)
+        return await self._installations.authorize(enterprise_id, team_id, is_org=is_org)
+
+
+class _Watch(AsyncRetryHandler):
+    """Retries nothing: sees in every answer, whoever called, whether the token is still good."""
+
+    def __init__(self, is_gone: Callable[[str], None]) -> None:
+        super().__init__()
+        self._is_gone = is_gone
+
+    async def _can_retry_async(
+        self,
+        *,
+        state: RetryState,
+        request: HttpRequest,
+        response: HttpResponse | None = None,
+        error: Exception | None = None,
+    ) -> bool:
+        body = response.body if response is not None else None
+        if body is not None and body.get("error") in GONE:
+            headers = {name.lower(): value for name, value in request.headers.items()}
+            self._is_gone(str(headers.get("authorization", "")).removeprefix(_BEARER))
+        return False
+
+
+def team_of(body: dict[str, Any]) -> str | None:
+    """The workspace in which something happened; of an organisation's payload the person's own."""
+    team = body.get("team_id") or (body.get("team") or {}).get("id")
+    return team or (body.get("user") or {}).get("team_id")

@@ -1,0 +1,54 @@
+"""What holds in a channel: `/orchestrate policy` opens a dialog, for admins."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Any
+
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.blocks import modals, policy
+from bot.bot import Bot, Place, problem_in, tell
+from orchestrator.commands import Actor
+from orchestrator.errors import InvalidInput
+
+_TITLE = "Policy of a channel"
+
+
+def register(app: AsyncApp, bot: Bot) -> None:
+    """Register the listener for the submitted dialog."""
+
+    @app.view(policy.VIEW)
+    async def submitted(
+        ack: AsyncAck, body: dict[str, Any], view: dict[str, Any], client: AsyncWebClient
+    ) -> None:
+        actor = Actor(body["team"]["id"], body["user"]["id"])
+        channel = json.loads(view["private_metadata"])["channel"]
+        problem = await problem_in(partial(_save, bot, actor, channel, view["state"]["values"]))
+        if problem is not None:
+            await ack(response_action="errors", errors={modals.first_input(view): problem})
+            return
+        await ack()
+        said = "From now on that holds for the runs in this channel."
+        await tell(client, actor.user_id, Place(channel), said)
+
+
+async def open_form(bot: Bot, actor: Actor, channel: str, trigger_id: str) -> None:
+    """Show an admin what holds in the channel, to change it. Raises Refused."""
+    if channel.startswith("D"):
+        raise InvalidInput("That is for channels: type it in the one it is about.")
+    await bot.access.check_admin(actor)
+    client = await bot.installations.client(actor.team_id)
+    # The command is only good for three seconds.
+    opened = await client.views_open(trigger_id=trigger_id, view=modals.loading(_TITLE))
+    known = await bot.access.policy(actor.team_id, channel)
+    form = policy.form(channel, known, await bot.access.groups(actor.team_id))
+    await client.views_update(view_id=opened["view"]["id"], view=form)
+
+
+async def _save(bot: Bot, actor: Actor, channel: str, values: dict[str, Any]) -> None:
+    await bot.access.check_admin(actor)
+    await bot.orchestrator.do(policy.read(channel, values), actor)

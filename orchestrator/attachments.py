@@ -1,0 +1,135 @@
+"""Files people attached to a task: read once, kept with the run; planning waits for that."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlmodel import col, select
+
+from orchestrator.errors import UnreadableFile
+from orchestrator.events import Event, EventKind
+from orchestrator.files.extract import Extract
+from orchestrator.files.extractor import Extractor
+from orchestrator.store import calls, changes
+from orchestrator.store.database import Database
+from orchestrator.store.tables import LIVE, Artifact, FileStatus, Run, now
+
+
+@dataclass(frozen=True, slots=True)
+class PendingFile:
+    """A file that is still to be got. `source` is where from, `size` in bytes as it was said."""
+
+    id: str
+    run_id: str
+    team_id: str
+    name: str
+    mimetype: str
+    size: int
+    source: str
+
+
+class Attachments:
+    """The files that runs wait for. Whoever can get them gives their bytes to `read`.
+
+    `wake` is called with the id of a run that may go on.
+    """
+
+    def __init__(
+        self, database: Database, extractor: Extractor, wake: Callable[[str], None]
+    ) -> None:
+        self._database = database
+        self._extractor = extractor
+        self._wake = wake
+
+    async def pending(self) -> list[PendingFile]:
+        """The files that live runs wait for, oldest first."""
+        query = (
+            select(Artifact, Run.team_id)
+            .join(Run, col(Run.id) == Artifact.run_id)
+            .where(Artifact.status == FileStatus.PENDING, col(Run.status).in_(LIVE))
+            .order_by(col(Artifact.id))
+        )
+        async with self._database.read() as session:
+            found = (await session.exec(query)).all()
+        return [
+            PendingFile(f.id, f.run_id, team, f.name, f.mimetype, f.size, f.source)
+            for f, team in found
+        ]
+
+    async def read(self, file: PendingFile, content: bytes) -> None:
+        """Read the file and keep it; what cannot be read is said. Raises SignInPage, where these
+        are not its bytes."""
+        try:
+            extract = await self._extractor.extract(file.name, content, file.mimetype)
+        except UnreadableFile as error:
+            await self.refuse(file, str(error))
+            return
+        await self._settle(file, _columns(extract), _content(extract, content))
+
+    async def refuse(self, file: PendingFile, sentence: str) -> None:
+        """Go on without the file; `sentence` tells people why."""
+        await self._settle(file, {"status": FileStatus.REFUSED, "note": sentence}, None)
+
+    async def _settle(
+        self, file: PendingFile, columns: dict[str, Any], content: dict[str, Any] | None
+    ) -> None:
+        work = partial(_save, file=file, columns=columns, content=content)
+        if await self._database.write(work):
+            self._wake(file.run_id)
+
+
+def _columns(extract: Extract) -> dict[str, Any]:
+    read = {"status": FileStatus.READ, "name": extract.name, "size": extract.size_bytes}
+    if extract.image is not None:
+        read["mimetype"] = extract.image.media_type
+    return read | {"summary": extract.summary, "note": extract.note}
+
+
+def _content(extract: Extract, content: bytes) -> dict[str, Any]:
+    """A picture is kept as models take it, anything else as it came."""
+    if extract.image is not None:
+        content = base64.b64decode(extract.image.data)
+    shape = {
+        "kind": extract.kind,
+        "unit": extract.unit,
+        "parts": [asdict(p) for p in extract.parts],
+    }
+    return {"content": content, "text": extract.text or None, "shape": shape}
+
+
+def _save(
+    connection: Connection,
+    file: PendingFile,
+    columns: dict[str, Any],
+    content: dict[str, Any] | None,
+) -> bool:
+    """Settle the file, once; whether it was still to be read."""
+    run, artifact = changes.run, calls.artifact
+    settled = connection.execute(
+        sa.update(artifact)
+        .where(artifact.c.id == file.id, artifact.c.status == FileStatus.PENDING)
+        .values(columns)
+    )
+    if settled.rowcount != 1:
+        return False
+    if content is not None:
+        connection.execute(sa.insert(calls.content), [{"artifact_id": file.id, **content}])
+    connection.execute(
+        sa.update(run)
+        .where(run.c.id == file.run_id)
+        .values(
+            files_pending=run.c.files_pending - 1,
+            commands=run.c.commands + 1,
+            version=run.c.version + 1,
+            updated_at=now(),
+        )
+    )
+    data = {"name": file.name, "note": columns["note"]}
+    changes.add_events(connection, [Event(EventKind.FILE_READ, file.run_id, data=data)])
+    return True

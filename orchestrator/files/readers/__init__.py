@@ -1,0 +1,1 @@
+"""One module a format, each with `read(file) -> Reading`; loaded only where it is needed."""

@@ -1,0 +1,37 @@
+import asyncio
+
+import psutil
+import pytest
+from mcp_program import make_server
+from tool_servers import Caller, HttpServer, Pipe
+
+
+@pytest.fixture
+async def start():
+    """Makes servers, and sees to it that nothing of them is left."""
+    made = []
+
+    def make(config, **options):
+        made.append(Caller(config, **options))
+        return made[-1]
+
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    yield make
+    await asyncio.gather(*(caller.server.close() for caller in made))
+    after = {child.pid for child in psutil.Process().children(recursive=True)}
+    assert after <= before
+
+
+@pytest.fixture
+def begun(tmp_path):
+    return Pipe(tmp_path / "begun")
+
+
+@pytest.fixture(params=["streamed", "whole"])
+async def http(request):
+    """A server over HTTP that streams its answers, or sends each whole."""
+    server = HttpServer(
+        lambda: make_server().streamable_http_app(json_response=request.param == "whole")
+    )
+    async with server:
+        yield server
