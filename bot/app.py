@@ -17,9 +17,11 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import clock, listeners
+from bot import listeners
 from bot.access import Access
 from bot.bot import Bot
+from bot.clock import Clock
+from bot.downloads import Downloads
 from bot.ending import told_to_end
 from bot.installations import Authorize, Installations, OneToken, Tokens, team_of
 from bot.publisher import Publisher
@@ -64,13 +66,19 @@ async def open_bot(
     unsubscribe = orchestrator.subscribe(partial(_show, publisher))
     warming = asyncio.create_task(installations.warm())
     publisher.start()
-    scheduler = clock.start(orchestrator, settings.approval_days, publisher.wake)
+    downloads = Downloads(orchestrator.attachments, installations.client, settings.file_bytes)
+    unsubscribe_downloads = orchestrator.subscribe(partial(_download, downloads))
+    downloads.start()
+    clock = Clock(orchestrator, installations, settings, publisher.wake)
+    clock.start()
     try:
         access = Access(database, installations.client)
         yield Bot(orchestrator, publisher, access, settings, installations)
     finally:
-        scheduler.shutdown(wait=False)
+        clock.stop()
         unsubscribe()
+        unsubscribe_downloads()
+        await downloads.stop()
         warming.cancel()
         await asyncio.gather(warming, return_exceptions=True)
         await publisher.stop()
@@ -81,6 +89,11 @@ def _show(publisher: Publisher, event: Event) -> None:
     if event.kind is EventKind.RUN_CREATED:
         publisher.announce(event.run_id)
     publisher.wake()
+
+
+def _download(downloads: Downloads, event: Event) -> None:
+    if event.kind is EventKind.RUN_CREATED:
+        downloads.wake()
 
 
 def app_of(

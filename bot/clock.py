@@ -18,7 +18,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlmodel import col, select
 
-from bot import digest, schedules
+from bot import digest, people, schedules
 from bot.blocks import schedules as blocks
 from bot.blocks.payload import Payload
 from bot.installations import Installations
@@ -161,11 +161,11 @@ class Clock:
         if (hour := self._settings.digest_hour) is None:
             return
         moment = self._now()
-        for actor, waiting in (await digest.waiting(self._database, moment)).items():
+        for actor, runs in (await digest.waiting(self._database)).items():
             try:
                 client = await self._installations.client(actor.team_id)
                 payload = await digest.due(
-                    self._database, self._installations, client, actor, waiting, moment, hour
+                    self._database, self._installations, client, actor, runs, moment, hour
                 )
                 if payload is not None:
                     await _say(client, actor.user_id, payload)
@@ -175,8 +175,7 @@ class Clock:
 
 async def _trouble(client: AsyncWebClient, schedule: Schedule) -> str:
     """Why the schedule cannot go on; empty where it can."""
-    user = (await client.users_info(user=schedule.user_id))["user"]
-    if user.get("deleted"):
+    if not await people.is_active(client, schedule.user_id):
         return "The account of whoever made it was deactivated."
     try:
         channel = (await client.conversations_info(channel=schedule.channel))["channel"]

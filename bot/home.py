@@ -166,5 +166,6 @@ async def _spending(bot: Bot, session: AsyncSession, actor: Actor) -> Spending |
     """For admins."""
     if not await bot.access.is_admin(actor):
         return None
-    spent = (await session.execute(changes.spent_today(actor.team_id))).scalar()
+    connection = await session.connection()
+    spent = (await connection.execute(changes.spent_today(actor.team_id))).scalar()
     return Spending(Decimal(spent or 0), bot.settings.team_usd_per_day)

@@ -231,12 +231,12 @@ class Installations:
             self._known[key] = replace(known, until=until)
             return self._known[key]
         self._keys[token.value] = key
-        known = await self._try(token, until)
+        known = await self._try(key, token, until)
         if known is not None:
             self._known[key] = known
         return known
 
-    async def _try(self, token: Token, until: float) -> _Known | None:
+    async def _try(self, key: Key, token: Token, until: float) -> _Known | None:
         try:
             answer = await self._client_of(token).auth_test()
         except SlackApiError as error:
@@ -250,7 +250,8 @@ class Installations:
         )
         is_org = bool(answer.get("is_enterprise_install"))
         if identity.team_id is not None and not is_org:
-            await self._join(identity.team_id, identity.team or "", identity.enterprise_id)
+            enterprise_id = identity.enterprise_id or key.enterprise_id
+            await self._join(identity.team_id, identity.team or "", enterprise_id)
         return _Known(token, identity, is_org, until)
 
     def _client_of(self, token: Token, team_id: str | None = None) -> AsyncWebClient:

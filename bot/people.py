@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from zoneinfo import available_timezones
 
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 _UTC = "UTC"
+_UNKNOWN = frozenset({"user_not_found", "user_not_visible"})
 
 
 async def timezone(client: AsyncWebClient, user_id: str) -> str:
     """The time zone a person has chosen; UTC where Slack names none that is known here."""
     named = (await client.users_info(user=user_id))["user"].get("tz")
     return named if named in available_timezones() else _UTC
+
+
+async def is_active(client: AsyncWebClient, user_id: str) -> bool:
+    """Whether a person still has an account in the workspace."""
+    try:
+        user = (await client.users_info(user=user_id))["user"]
+    except SlackApiError as error:
+        if error.response.get("error") in _UNKNOWN:
+            return False
+        raise
+    return not user.get("deleted")

@@ -73,8 +73,8 @@ class BotSettings(Settings):
     remind_hours: float | None = Field(
         default=24.0,
         gt=0,
-        description="Hours after which people are reminded, once, of what waits for them; `none` for "
-        "never.",
+        description="Hours after which people are reminded, once, of what waits for them; `none` "
+        "for never.",
     )
     digest_hour: int | None = Field(
         default=9,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,6 +19,7 @@ from orchestrator.model.base import Purpose
 from orchestrator.plan import Pattern, Plan
 from orchestrator.store.load import expected_seconds, learned_seconds
 from orchestrator.store.tables import (
+    Artifact,
     Attempt,
     Outcome,
     PlanRevision,
@@ -29,6 +31,8 @@ from orchestrator.store.tables import (
     RunStatus,
     SubtaskRow,
     SubtaskStatus,
+    ToolCallRow,
+    ToolCallStatus,
 )
 
 _T = TypeVar("_T", bound=SQLModel)
@@ -110,6 +114,62 @@ class AnswerView:
 
 
 @dataclass(frozen=True, slots=True)
+class ArtifactView:
+    """A file that a worker made."""
+
+    id: str
+    name: str
+    subtask: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptView:
+    """An attempt as people see it. `outcome` is None while it runs."""
+
+    id: str
+    purpose: Purpose
+    subtask: int | None
+    number: int
+    outcome: Outcome | None
+    model: str | None
+    tokens: int
+    cost_usd: Decimal | None
+    error: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None while it is not over."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallView:
+    """A use of a tool by a worker; `arguments` is JSON."""
+
+    attempt_id: str
+    name: str
+    arguments: str
+    status: ToolCallStatus
+    output: str | None
+    is_error: bool
+    decided_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SubtaskHistory:
+    """Everything about how a subtask went: what the last attempt was given, and what came of it."""
+
+    given: str = ""
+    output: str = ""
+    attempts: tuple[AttemptView, ...] = ()
+    calls: tuple[ToolCallView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RunView:
     """Everything the messages of a run's thread are made from, as of `version`."""
 
@@ -130,6 +190,7 @@ class RunView:
     revisions: tuple[RevisionView, ...] = ()
     requests: tuple[RequestView, ...] = ()
     answer: AnswerView | None = None
+    artifacts: tuple[ArtifactView, ...] = ()
     gaps: int = 0
     tokens: int = 0
     cost_usd: Decimal = Decimal(0)
@@ -145,6 +206,14 @@ class RunView:
     def subtask(self, number: int) -> SubtaskView | None:
         """The subtask with this number, if the plan has it."""
         return next((s for s in self.subtasks if s.number == number), None)
+
+    def resting_on(self, number: int) -> set[int]:
+        """The numbers of the subtasks that need this one, however far on."""
+        held = {number}
+        # Numbers and dependencies need not be in the same order.
+        while more := {s.number for s in self.subtasks if held.intersection(s.after)} - held:
+            held |= more
+        return held - {number}
 
     @property
     def open_requests(self) -> tuple[RequestView, ...]:
@@ -195,6 +264,7 @@ async def run_view(session: AsyncSession, run_id: str) -> RunView | None:
         ),
         requests=_requests(requests, attempts),
         answer=_answer(run, attempts),
+        artifacts=await _artifacts(session, run),
         models=tuple(sorted({a.model for a in attempts if a.model and not a.error})),
         expected_usd=current.expected_usd if current else None,
         expected_s=_makespan(plan, expected, run.concurrency) if plan else 0.0,
@@ -309,10 +379,93 @@ def _answer(run: Run, attempts: Iterable[Attempt]) -> AnswerView | None:
     return None
 
 
+async def _artifacts(session: AsyncSession, run: Run) -> tuple[ArtifactView, ...]:
+    """What the workers made, once there is an answer that it goes with."""
+    if run.answer_attempt_id is None:
+        return ()
+    made = await session.exec(
+        select(Artifact.id, Artifact.name, Artifact.subtask)
+        .where(Artifact.run_id == run.id, col(Artifact.attempt_id).is_not(None))
+        .order_by(col(Artifact.id))
+    )
+    return tuple(ArtifactView(*row) for row in made)
+
+
 def _makespan(plan: Plan, expected: Mapping[int, float], concurrency: int) -> float:
     """Seconds the plan should take: what its longest path needs, or its work on all places."""
     longest = graph.remaining({s.number: s.after for s in plan.subtasks}, expected)
     return max(max(longest.values()), sum(expected.values()) / concurrency)
+
+
+# --- how it went -----------------------------------------------------------------------------
+
+
+async def attempt_views(session: AsyncSession, run_id: str) -> list[AttemptView]:
+    """Every attempt of the run, in the order in which they were started."""
+    return [_attempt_view(attempt) for attempt in await _all(session, Attempt, run_id, "id")]
+
+
+def _attempt_view(attempt: Attempt) -> AttemptView:
+    used = (attempt.input_tokens, attempt.cache_read_tokens, attempt.cache_write_tokens)
+    return AttemptView(
+        id=attempt.id,
+        purpose=attempt.purpose,
+        subtask=attempt.subtask,
+        number=attempt.number,
+        outcome=attempt.outcome,
+        model=attempt.model,
+        tokens=sum(used) + attempt.output_tokens,
+        cost_usd=attempt.cost_usd,
+        error=attempt.error,
+        started_at=attempt.started_at,
+        finished_at=attempt.finished_at,
+    )
+
+
+async def subtask_history(session: AsyncSession, run_id: str, number: int) -> SubtaskHistory:
+    """What a subtask was given, each attempt at it, what tools it used and what it brought."""
+    query = select(Attempt).where(Attempt.run_id == run_id, Attempt.subtask == number)
+    attempts = (await session.exec(query.order_by(col(Attempt.id)))).all()
+    calls = await session.exec(
+        select(ToolCallRow)
+        .where(ToolCallRow.run_id == run_id, ToolCallRow.subtask == number)
+        .order_by(col(ToolCallRow.id))
+    )
+    outputs = [attempt.output for attempt in attempts if attempt.output]
+    return SubtaskHistory(
+        given=_given(attempts[-1].prompt) if attempts else "",
+        output=outputs[-1] if outputs else "",
+        attempts=tuple(_attempt_view(attempt) for attempt in attempts),
+        calls=tuple(
+            ToolCallView(
+                attempt_id=call.attempt_id,
+                name=call.name,
+                arguments=json.dumps(call.arguments, ensure_ascii=False, indent=2),
+                status=call.status,
+                output=call.output,
+                is_error=call.is_error,
+                decided_by=call.decided_by,
+            )
+            for call in calls
+        ),
+    )
+
+
+def _given(prompt: Mapping[str, Any] | None) -> str:
+    """What an attempt was asked, without what every worker is told."""
+    messages = (prompt or {}).get("messages") or []
+    return "\n\n".join(_words(message.get("content")) for message in messages)
+
+
+def _words(content: Any) -> str:
+    """The text of a message to a model; what is not text is named."""
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else []
+    return "\n".join(part.get("text") or f"({part.get('type', 'something')})" for part in parts)
+
+
+# --- lists -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,8 +63,7 @@ class Attachments:
         ]
 
     async def read(self, file: PendingFile, content: bytes) -> None:
-        """Read the file and keep it; what cannot be read is said. Raises SignInPage, where these
-        are not its bytes."""
+        """Read the file and keep it; what cannot be read is said."""
         try:
             extract = await self._extractor.extract(file.name, content, file.mimetype)
         except UnreadableFile as error:

@@ -79,13 +79,14 @@ async def find(session: AsyncSession, wanted: Wanted, most: int, at: Place | Non
     """At most `most` of the runs that are wanted: the newest, or those at that place."""
     if not all(map(_is_searchable, wanted.words)):
         return Page()
-    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    connection = await session.connection()
+    is_sqlite = connection.dialect.name == "sqlite"
     number, found = _on_sqlite(wanted) if is_sqlite else _on_postgres(wanted)
     goes_back = at is not None and at.is_after
     if at is not None:
         found = found.where(number > at.number if at.is_after else number < at.number)
     found = found.order_by(number if goes_back else number.desc()).limit(most + 1)
-    rows = list((await session.execute(_visible(wanted, found))).all())
+    rows = (await connection.execute(_visible(wanted, found))).all()
     if goes_back:
         return _page(rows[-most:], has_newer=len(rows) > most, has_older=True)
     return _page(rows[:most], has_newer=at is not None, has_older=len(rows) > most)

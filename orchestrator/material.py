@@ -7,15 +7,19 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any
 
+from pydantic import TypeAdapter
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import col, select
 
 from orchestrator.context import AttachedFile
+from orchestrator.files.extract import Extract
 from orchestrator.model.base import JsonObject
 from orchestrator.store.database import Database
 from orchestrator.store.load import Live
 from orchestrator.store.tables import Artifact, ArtifactContent, Attempt
 from orchestrator.tools.base import ToolContext
+
+_EXTRACT = TypeAdapter(Extract)
 
 
 def of(database: Database, live: Live) -> ToolContext:
@@ -39,16 +43,30 @@ async def _result(database: Database, live: Live, number: int) -> str | None:
         return (await session.exec(query)).first()
 
 
-async def _file(database: Database, run_id: str, name: str) -> str | None:
-    """The text of a file that was attached."""
+async def _file(database: Database, run_id: str, name: str) -> Extract | None:
+    """What was got out of a file that was attached."""
     query = (
-        select(ArtifactContent.text)
+        select(Artifact, ArtifactContent.text, ArtifactContent.shape)
         .join(Artifact, col(Artifact.id) == ArtifactContent.artifact_id)
         .where(Artifact.run_id == run_id, Artifact.name == name, col(Artifact.attempt_id).is_(None))
         .order_by(col(Artifact.id).desc())
     )
     async with database.read() as session:
-        return (await session.exec(query)).first()
+        found = (await session.exec(query)).first()
+    return _extract(*found) if found else None
+
+
+def _extract(file: Artifact, text: str | None, shape: dict[str, Any] | None) -> Extract:
+    return _EXTRACT.validate_python(
+        {
+            "name": file.name,
+            "size_bytes": file.size,
+            "text": text or "",
+            "summary": file.summary,
+            "note": file.note,
+            **(shape or {"kind": "text"}),
+        }
+    )
 
 
 async def pictures(database: Database, files: Iterable[AttachedFile]) -> tuple[JsonObject, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.blocks import ids, markdown, text, words
-from bot.blocks.elements import actions, button, context, paragraph, plain
+from bot.blocks.elements import actions, button, confirm, context, paragraph, plain
 from bot.blocks.payload import Block, Payload
 from bot.view import RunView
 from orchestrator import text as plain_text
@@ -29,7 +29,7 @@ def answer(view: RunView) -> Payload:
     if not _fits(whole):
         blocks.append(context("📎 This is the beginning. The whole answer is attached as a file."))
     blocks.append(context(_footer(view)))
-    blocks.append(actions(button("Details", ids.DETAILS, view.id)))
+    blocks.append(_buttons(view))
     blocks.append(_thumbs(view))
     return Payload(blocks, f"{_plain_opening(view)} {text.escape(text.line(view.task, 150))}")
 
@@ -84,6 +84,22 @@ def _gaps(view: RunView) -> str:
     left_out = [s.number for s in view.subtasks if s.status in missing]
     gaps = plural(view.gaps, "gap")
     return f"⚠️ {gaps}: without {text.numbers(left_out)}" if left_out else f"⚠️ {gaps}"
+
+
+def _buttons(view: RunView) -> Block:
+    again = confirm(
+        f"Run {view.name} again?",
+        "The same task is planned anew, in a thread of its own.",
+        "Run again",
+        "Not now",
+        style="primary",
+    )
+    return actions(
+        button("Details", ids.DETAILS, view.id),
+        button("Timeline", ids.TIMELINE, view.id),
+        button("Run again", ids.RUN_AGAIN, view.id, confirm=again),
+        button("Save as playbook", ids.SAVE_PLAYBOOK, view.id),
+    )
 
 
 def _thumbs(view: RunView) -> Block:

@@ -80,14 +80,14 @@ def link_button(label: str, action_id: str, url: str) -> Element:
     return {"type": "button", "text": plain(label), "action_id": action_id, "url": url}
 
 
-def confirm(title: str, sentence: str, yes: str, no: str) -> Element:
+def confirm(title: str, sentence: str, yes: str, no: str, *, style: str = "danger") -> Element:
     """What is asked before a click that cannot be taken back counts."""
     return {
         "title": plain(title),
         "text": plain(sentence),
         "confirm": plain(yes),
         "deny": plain(no),
-        "style": "danger",
+        "style": style,
     }
 
 

@@ -17,7 +17,7 @@ MOST_ROWS = 40
 
 _COMMANDS = (
     "• `/runs` your runs, `/runs all` everybody's that you can see\n"
-    "• `/runs running`, `failed` or `dead` by state, with `mine` only your own\n"
+    "• `/runs running`, `/runs failed`, `/runs dead` by state, with `mine` only your own\n"
     "• `/runs #channel` of a channel, `/runs @somebody` of a person\n"
     "• `/runs any words` by what was asked, as whole words or their beginnings\n"
     "• Combine them: `/runs failed #research database`\n"
@@ -45,18 +45,24 @@ def runs(
     return Payload(blocks, f"{text.escape(heading)}: {plural(len(shown), 'run')}.")
 
 
-def row(
-    item: RunRow,
-    links: Mapping[str, str] | None = None,
-    *,
-    needs: str = "somebody",
-    accessory: Element | None = None,
-) -> Block:
-    """A run in a list, with a button to its details unless there is another `accessory`.
+def row(item: RunRow, links: Mapping[str, str] | None = None) -> Block:
+    """A run in a list, with a button to its details."""
+    return paragraph(_said(item, links or {}, "somebody"), _details(item))
 
-    `needs` is what it waits for where it waits for a person.
-    """
-    name = text.linked((links or {}).get(item.id), f"*{item.name}*")
+
+def waiting_row(item: RunRow, links: Mapping[str, str], needs: str) -> list[Block]:
+    """A run that waits for a person to do what it needs, with a button to its thread."""
+    url = links.get(item.id)
+    leads = [link_button("Open thread", ids.OPEN_THREAD, url)] if url else []
+    return [paragraph(_said(item, links, needs)), actions(*leads, _details(item))]
+
+
+def _details(item: RunRow) -> Element:
+    return button("Details", ids.DETAILS, item.id)
+
+
+def _said(item: RunRow, links: Mapping[str, str], needs: str) -> str:
+    name = text.linked(links.get(item.id), f"*{item.name}*")
     parts = [f"{_mark(item)} {name}", words.run_state(item.status, item.gaps)]
     if item.subtasks:
         parts.append(f"{item.done} of {item.subtasks} done")
@@ -65,15 +71,7 @@ def row(
     parts += [text.date(item.created_at), words.cost(item)]
     if item.channel and item.channel.startswith("C"):
         parts.append(f"<#{text.escape(item.channel)}>")
-    task = text.escape(text.line(item.task, 150))
-    details = button("Details", ids.DETAILS, item.id)
-    return paragraph(f"{' · '.join(parts)}\n{task}", accessory or details)
-
-
-def to_thread(item: RunRow, links: Mapping[str, str]) -> Element | None:
-    """A button that leads to the thread of a run, where its address is known."""
-    url = links.get(item.id)
-    return link_button("Open thread", ids.OPEN_THREAD, url) if url else None
+    return f"{' · '.join(parts)}\n{text.escape(text.line(item.task, 150))}"
 
 
 def one(view: RunView) -> Payload:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bot.blocks import ids, schedules, text
 from bot.blocks.elements import button, context, divider, header, paragraph
-from bot.blocks.history import row, to_thread
+from bot.blocks.history import row, waiting_row
 from bot.blocks.payload import Block
 from bot.home import SHOWN, HomeView, Letter, Spending
 from bot.view import RunRow
@@ -38,10 +38,10 @@ def home(view: HomeView) -> list[Block]:
     if not (view.waiting or view.running or view.recent or view.schedules):
         return [*blocks, divider(), paragraph(_EMPTY)]
     blocks += _part("✋ Waiting for you", [_waiting(view, item) for item in view.waiting])
-    blocks += _part("🔵 Running", [row(item, view.links) for item in view.running])
+    blocks += _part("🔵 Running", [[row(item, view.links)] for item in view.running])
     if view.letters:
-        blocks += _part("❌ Dead letters", [_letter(view, letter) for letter in view.letters])
-    blocks += _part("🗂️ Recent", [row(item, view.links) for item in view.recent])
+        blocks += _part("❌ Dead letters", [[_letter(view, letter)] for letter in view.letters])
+    blocks += _part("🗂️ Recent", [[row(item, view.links)] for item in view.recent])
     return [*blocks, *_schedules(view)]
 
 
@@ -60,16 +60,15 @@ _NONE = {
 }
 
 
-def _part(title: str, blocks: Sequence[Block]) -> list[Block]:
-    shown = list(blocks[:SHOWN]) or [context(_NONE[title])]
-    if len(blocks) > SHOWN:
+def _part(title: str, items: Sequence[list[Block]]) -> list[Block]:
+    shown = [block for item in items[:SHOWN] for block in item] or [context(_NONE[title])]
+    if len(items) > SHOWN:
         shown.append(context("…and more: type `/runs`."))
     return [divider(), header(title), *shown]
 
 
-def _waiting(view: HomeView, item: RunRow) -> Block:
-    needs = _needs(view.needs.get(item.id, Counter()))
-    return row(item, view.links, needs=needs, accessory=to_thread(item, view.links))
+def _waiting(view: HomeView, item: RunRow) -> list[Block]:
+    return waiting_row(item, view.links, _needs(view.needs.get(item.id, Counter())))
 
 
 def _needs(asked: Counter[RequestKind]) -> str:
@@ -84,8 +83,8 @@ def _letter(view: HomeView, letter: Letter) -> Block:
     what = "the answer" if letter.subtask is None else f"subtask {letter.subtask}"
     title = f": {text.escape(text.line(letter.title, 100))}" if letter.title else ""
     reason = text.escape(text.line(letter.reason, 150))
-    leads = to_thread(letter.run, view.links) or button("Details", ids.DETAILS, letter.run.id)
-    return paragraph(f"❌ {name} · {what}{title}\n{reason}", leads)
+    details = button("Details", ids.DETAILS, letter.run.id)
+    return paragraph(f"❌ {name} · {what}{title}\n{reason}", details)
 
 
 def _schedules(view: HomeView) -> list[Block]:

@@ -16,6 +16,13 @@ REJECT = "reject"
 INSTRUCTIONS = "instructions"
 STOP = "stop"
 DETAILS = "details"
+DETAILS_SUBTASK = "details_subtask"
+DETAILS_PREVIOUS = "details_previous"
+DETAILS_NEXT = "details_next"
+TIMELINE = "timeline"
+RUN_AGAIN = "run_again"
+SAVE_PLAYBOOK = "save_playbook"
+REDO = "redo"
 RETRY = "retry"
 EDIT_RETRY = "edit_retry"
 SKIP = "skip"
@@ -41,6 +48,8 @@ REPLAN_VIEW = "replan"
 BREAKDOWN_VIEW = "breakdown"
 EDIT_RETRY_VIEW = "edit_and_retry"
 ANSWER_VIEW = "answer_question"
+REDO_VIEW = "redo"
+SAVE_PLAYBOOK_VIEW = "save_playbook"
 ORCHESTRATE_VIEW = "orchestrate_this"
 
 MOST_OPTIONS = 8
@@ -80,6 +89,17 @@ def read_subtask(value: str) -> tuple[str, int | None]:
     """Run and subtask, None for the final answer."""
     run_id, subtask = _parts(value, 2)
     return run_id, _number(subtask) if subtask else None
+
+
+def of_detail(run_id: str, subtask: int | None, page: int = 0) -> str:
+    """The value of a page about a subtask, or (None) about the whole run."""
+    return f"{of_subtask(run_id, subtask)}:{page}"
+
+
+def read_detail(value: str) -> tuple[str, int | None, int]:
+    """Run, subtask (None for the whole run) and page."""
+    run_id, subtask, page = _parts(value, 3)
+    return run_id, _number(subtask) if subtask else None, _number(page)
 
 
 def of_option(request_id: str, index: int) -> str:

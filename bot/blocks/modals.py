@@ -6,6 +6,7 @@ Where something typed cannot be used, the sentence belongs at `first_input(view)
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -33,7 +34,6 @@ from orchestrator.text import plural
 __all__ = [
     "answer",
     "breakdown",
-    "details",
     "edit",
     "edit_and_retry",
     "edit_as_text",
@@ -41,9 +41,12 @@ __all__ = [
     "first_input",
     "instructions",
     "loading",
+    "named",
     "notice",
+    "redo",
     "replan",
     "rewritten",
+    "save_playbook",
     "typed",
 ]
 
@@ -56,6 +59,8 @@ _MOST_SUBTASKS = 90
 _TEXT = "text"
 _INSTRUCTIONS = "instructions"
 _ROLE = "role"
+_NAME = "name"
+_MOST_NAME = 40
 
 
 # --- to read -------------------------------------------------------------------------------
@@ -114,57 +119,6 @@ def _facts(subtask: SubtaskView) -> str:
     if subtask.after:
         facts.append(f"after {text.numbers(subtask.after)}")
     return " · ".join([*facts, f"priority {subtask.priority}"])
-
-
-def details(view: RunView) -> View:
-    """How the run and each of its subtasks went."""
-    limits = ((1000, 600), (500, 600), (200, 400), (80, 200), (40, 40))
-    return _fitting(partial(_details, view, *limit) for limit in limits)
-
-
-def _details(view: RunView, limit: int, result: int) -> View:
-    task = [text.section(text.span("Task", bold=True)), text.quote(text.block(view.task, limit))]
-    blocks = [paragraph(_totals(view)), text.rich_text(*task), divider()]
-    shown = view.subtasks[:_MOST_SUBTASKS]
-    blocks += [text.rich_text(*_detailed(subtask, limit, result)) for subtask in shown]
-    return _view(f"Details of {view.name}", [*blocks, *_more(view)])
-
-
-def _totals(view: RunView) -> str:
-    state = words.run_state(view.status, view.gaps)
-    parts = [f"{words.run_mark(view.status, view.gaps)} *{state}*"]
-    if view.subtasks and any(subtask.status for subtask in view.subtasks):
-        parts.append(words.done(view))
-    if (began := words.began(view)) is not None:
-        parts.append(f"started {text.date(began)}")
-    if took := words.took(view):
-        parts.append(f"took {took}")
-    parts += [f"{view.tokens:,} tokens", words.cost(view)]
-    if view.models:
-        parts.append(", ".join(text.escape(text.line(model, 60)) for model in view.models[:8]))
-    return " · ".join([*parts, f"asked by {text.mention(view.requester)}"])
-
-
-def _detailed(subtask: SubtaskView, limit: int, result: int) -> Iterator[text.Part]:
-    title = f"{words.mark(subtask)} {subtask.number}. {text.line(subtask.title, 150)}\n"
-    facts = [words.state(subtask), text.line(subtask.role, 60)]
-    if subtask.tries:
-        facts.append(plural(subtask.tries, "attempt"))
-    if subtask.seconds is not None:
-        facts.append(text.duration(subtask.seconds))
-    if subtask.after:
-        facts.append(f"after {text.numbers(subtask.after)}")
-    yield text.section(
-        text.span(title, bold=True),
-        text.span(f"{' · '.join(facts)}\n", italic=True),
-        text.span(text.block(subtask.instructions, limit)),
-    )
-    if subtask.error:
-        yield text.section(text.span("What went wrong", bold=True))
-        yield text.quote(text.block(subtask.error, result))
-    if subtask.output:
-        yield text.section(text.span("Result", bold=True))
-        yield text.quote(text.block(subtask.output, result))
 
 
 def _more(view: RunView) -> list[Block]:
@@ -321,12 +275,75 @@ def answer(view: RunView, request: RequestView) -> View:
     )
 
 
+def redo(view: RunView, subtask: SubtaskView) -> View:
+    """What should be different when a finished subtask is done again, and what else is done."""
+    title = text.span(f"{subtask.number}. {text.line(subtask.title, 150)}", bold=True)
+    held = sorted(view.resting_on(subtask.number))
+    too = (
+        f" So {'is' if len(held) == 1 else 'are'} {text.numbers(held)}, which rest{'s' if len(held) == 1 else ''} on it."
+        if held
+        else ""
+    )
+    field = text_input(
+        multiline=True, focus=True, placeholder="For example: use figures of this year."
+    )
+    return _form(
+        f"Redo {subtask.number} of {view.name}",
+        [
+            text.rich_text(text.section(title)),
+            paragraph(f"It is done again.{too} Then the answer is written anew."),
+            input_block(_TEXT, "What should be different?", field, optional=True),
+        ],
+        ids.REDO_VIEW,
+        {"run_id": view.id, "subtask": subtask.number},
+        submit="Redo",
+    )
+
+
+def save_playbook(view: RunView) -> View:
+    """The name under which the plan can be used again."""
+    return _form(
+        "Save as playbook",
+        [
+            paragraph(
+                "The plan is kept under this name. Whoever begins a task with "
+                "`use playbook` and the name gets it again."
+            ),
+            input_block(
+                _NAME,
+                "Name",
+                text_input(_as_name(view.goal), most=_MOST_NAME, focus=True),
+                hint="Small letters, digits and hyphens, for example market-report.",
+            ),
+            input_block(
+                _TEXT,
+                "What it is for",
+                text_input(text.line(view.goal, 300), most=300),
+                optional=True,
+            ),
+        ],
+        ids.SAVE_PLAYBOOK_VIEW,
+        {"run_id": view.id},
+        submit="Save",
+    )
+
+
+def _as_name(goal: str) -> str:
+    words_ = re.findall(r"[a-z0-9]+", goal.lower())
+    return "-".join(words_[:4])[:_MOST_NAME]
+
+
 # --- what was entered ------------------------------------------------------------------------
 
 
 def typed(values: Values) -> str:
     """What was typed into a dialog with one field for text."""
     return _value(values, _TEXT) or ""
+
+
+def named(values: Values) -> str:
+    """The name that was typed."""
+    return _value(values, _NAME) or ""
 
 
 def rewritten(values: Values) -> tuple[str | None, str | None]:

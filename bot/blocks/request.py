@@ -125,12 +125,7 @@ def _story(
 
 def _held_up(view: RunView, number: int) -> str:
     """The subtasks that cannot begin without this one."""
-    held: set[int] = {number}
-    before = 0
-    while len(held) > before:
-        before = len(held)
-        held |= {s.number for s in view.subtasks if held.intersection(s.after)}
-    waiting = sorted(held - {number})
+    waiting = sorted(view.resting_on(number))
     if not waiting:
         return ""
     return f"subtask{'s' if len(waiting) > 1 else ''} {text.numbers(waiting)}"

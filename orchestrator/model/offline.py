@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from orchestrator.errors import (
 from orchestrator.model import offline_plan
 from orchestrator.model.base import Call, JsonObject, OnText, Purpose, Reply, Sleep, ToolCall, Usage
 from orchestrator.model.sample import sample_of
-from orchestrator.text import one_line
+from orchestrator.text import one_line, shorten
 
 NAME = "offline"
 MARK = "_Offline answer, made up without a model._"
@@ -29,9 +29,13 @@ ADDED_TITLE = "Look again at what is still open"
 
 _CHARACTERS_A_TOKEN = 4
 _DIRECTIVE = re.compile(
-    r"[ \t]*#(subtasks|fail|empty|invalid|slow|question|replan|cycle|badplan)\b(?:\(([^)\n]*)\))?",
+    r"[ \t]*#(subtasks|fail|empty|invalid|slow|question|tool|replan|cycle|badplan)\b"
+    r"(?:\(([^)\n]*)\))?",
     re.IGNORECASE,
 )
+_TOOL = re.compile(r"^\s*(\d{1,6})\s*,\s*([\w.-]+)\s*(?:,\s*(\{.*\})\s*)?$")
+_ATTACHED = re.compile(r'^<file name="([^"\n]*)">', re.MULTILINE)
+_QUESTION_ID = "toolu_offline_question"
 _SECONDS = re.compile(r"^(\d+(?:\.\d+)?)\s*(ms|s|m|min)?$")
 _SECONDS_BY_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0}
 _FEEDBACK = re.compile(r"^Feedback on the plan:\s*(.*?)(?:\n\s*\n|\Z)", re.DOTALL | re.MULTILINE)
@@ -42,6 +46,13 @@ _USED = re.compile(r'^(?:<result subtask="|## Result of subtask )(\d+)', re.MULT
 _RESULT = re.compile(r"^## Result of subtask (\d+): (.*)$", re.MULTILINE)
 _FENCED = re.compile(r"\A\s*<(\w+)[^>\n]*>\n(.*?)\n</\1>", re.DOTALL)
 _MISSING = re.compile(r"\A\(missing\b", re.IGNORECASE)
+
+
+class ToolUse(NamedTuple):
+    """A tool the offline model is told to use; without arguments it makes some up."""
+
+    name: str
+    arguments: JsonObject | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +70,7 @@ class Directives:
     invalid: Mapping[int, int | None] = field(default_factory=dict)
     slow: Mapping[int, float] = field(default_factory=dict)
     question: frozenset[int] = frozenset()
+    tool: Mapping[int, tuple[ToolUse, ...]] = field(default_factory=dict)
     replan: bool = False
     cycle: bool = False
     badplan: bool = False
@@ -77,10 +89,23 @@ def directives(text: str) -> Directives:
         invalid={n: _times(rest, 1) for name, n, rest in numbered if name == "invalid"},
         slow={n: _seconds(rest) for name, n, rest in numbered if name == "slow"},
         question=frozenset(n for name, n, _ in numbered if name == "question"),
+        tool=_tools(given for name, given in _DIRECTIVE.findall(text) if name.lower() == "tool"),
         replan="replan" in names,
         cycle="cycle" in names,
         badplan="badplan" in names,
     )
+
+
+def _tools(given: Iterable[str]) -> dict[int, tuple[ToolUse, ...]]:
+    uses: dict[int, tuple[ToolUse, ...]] = {}
+    for found in filter(None, map(_TOOL.match, given)):
+        try:
+            arguments = json.loads(found[3]) if found[3] else None
+        except ValueError:
+            continue
+        number = int(found[1])
+        uses[number] = (*uses.get(number, ()), ToolUse(found[2], arguments))
+    return uses
 
 
 def _arguments(given: str) -> list[str]:
@@ -230,9 +255,45 @@ def _subtask(call: Call, told: Directives) -> Reply:
         return _misfit(call)
     if _may_ask(call, told):
         return _question(call, title)
+    if (use := _next_use(call, told)) is not None:
+        return _calling(call, use)
     if call.schema is not None:
         return _data_reply(call, sample_of(call.schema, f"{title} (offline)"))
     return _reply(call, _result(call, title))
+
+
+def _next_use(call: Call, told: Directives) -> ToolUse | None:
+    """The next tool it was told to use here, if there is such a tool."""
+    uses = told.tool.get(call.subtask or 0, ())
+    done = sum(id_ != _QUESTION_ID for id_, _ in _tool_results(call))
+    return uses[done] if done < len(uses) and call.tools else None
+
+
+def _calling(call: Call, use: ToolUse) -> Reply:
+    done = len(_tool_results(call))
+    arguments = _made_up(call, use.name) if use.arguments is None else use.arguments
+    return _tool_reply(call, f"toolu_offline_{call.subtask}_{done}", use.name, arguments)
+
+
+def _made_up(call: Call, name: str) -> JsonObject:
+    """Arguments that fit; a file is one of those attached."""
+    schema = next((tool.input_schema for tool in call.tools if tool.name == name), {})
+    arguments = sample_of(schema, "Made up offline")
+    attached = _ATTACHED.findall(call.shared)
+    if name == "read_file" and attached:
+        arguments = {"name": attached[0]}
+    return arguments if isinstance(arguments, dict) else {}
+
+
+def _tool_results(call: Call) -> list[tuple[str, str]]:
+    """The ids and texts of what tools brought so far, and of what a person answered."""
+    blocks = [
+        block
+        for message in call.messages
+        for block in (message["content"] if isinstance(message["content"], list) else ())
+        if isinstance(block, dict) and block.get("type") == "tool_result"
+    ]
+    return [(block["tool_use_id"], _text_in(block.get("content"))) for block in blocks]
 
 
 def _happens(attempts: Mapping[int, int | None], call: Call) -> bool:
@@ -260,12 +321,7 @@ def _may_ask(call: Call, told: Directives) -> bool:
 
 def _answer_in(call: Call) -> str | None:
     """What the person answered, where the conversation has it."""
-    for message in reversed(call.messages):
-        content = message.get("content")
-        for block in content if isinstance(content, list) else ():
-            if isinstance(block, dict) and block.get("type") == "tool_result":
-                return _text_in(block.get("content"))
-    return None
+    return next((said for id_, said in _tool_results(call) if id_ == _QUESTION_ID), None)
 
 
 def _question(call: Call, title: str) -> Reply:
@@ -273,15 +329,18 @@ def _question(call: Call, title: str) -> Reply:
         "question": f"What matters most for “{title}”? (offline)",
         "options": ["Quality", "Speed"],
     }
-    tool_call = ToolCall(id=f"toolu_offline_{call.subtask}", name=ASK_PERSON, input=asked)
-    block = {"type": "tool_use", "id": tool_call.id, "name": ASK_PERSON, "input": asked}
+    return _tool_reply(call, _QUESTION_ID, ASK_PERSON, asked)
+
+
+def _tool_reply(call: Call, id_: str, name: str, arguments: JsonObject) -> Reply:
+    block = {"type": "tool_use", "id": id_, "name": name, "input": arguments}
     return Reply(
         text="",
         model=NAME,
         message={"role": "assistant", "content": [block]},
         stop_reason="tool_use",
-        tool_calls=(tool_call,),
-        usage=_usage(call, json.dumps(asked)),
+        tool_calls=(ToolCall(id_, name, arguments),),
+        usage=_usage(call, json.dumps(arguments)),
         cost_usd=Decimal(0),
     )
 
@@ -295,6 +354,11 @@ def _result(call: Call, title: str) -> str:
     answer = _answer_in(call)
     if answer:
         points.append(f"The person answered: {one_line(answer)}")
+    points += [
+        f"A tool said: {shorten(one_line(said), 200)}"
+        for id_, said in _tool_results(call)
+        if id_ != _QUESTION_ID
+    ]
     points += [f"Taken into account: {one_line(note)}" for note in _NOTE.findall(asked)[:2]]
     points.append("Nothing was looked up, and no model was asked.")
     bullets = "\n".join(f"- {point}" for point in points)

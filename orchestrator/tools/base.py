@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from orchestrator.files.extract import Extract
 from orchestrator.model.base import JsonObject, Tool
 
 
@@ -68,14 +69,14 @@ def _now() -> datetime:
 class ToolContext:
     """What the built-in tools of an attempt may ask of its run.
 
-    `result` gives the full output of the subtask with that number, `file` the text of the
+    `result` gives the full output of the subtask with that number, `file` the
     attached file of that name, `thread` the messages of the thread; each None where there is
     none. `attached` and `made` give the names of the files people attached and workers made.
     `time_zone` is an IANA name.
     """
 
     result: Callable[[int], Awaitable[str | None]] = _nothing
-    file: Callable[[str], Awaitable[str | None]] = _nothing
+    file: Callable[[str], Awaitable[Extract | None]] = _nothing
     thread: Callable[[], Awaitable[str | None]] = _nothing
     attached: Callable[[], Awaitable[Collection[str]]] = _none_of_them
     made: Callable[[], Awaitable[Collection[str]]] = _none_of_them

@@ -13,6 +13,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from orchestrator import prompts, text
+from orchestrator.errors import InvalidInput
+from orchestrator.files.extract import Extract
+from orchestrator.files.pieces import piece
 from orchestrator.model.base import JsonObject, Tool
 from orchestrator.tools.base import MadeFile, Offer, ToolContext, ToolResult, failed
 from orchestrator.tools.calculator import FUNCTIONS, MAX_CHARS, CannotCalculate
@@ -63,10 +66,13 @@ class ReadResult(_Paged):
     subtask: int = Field(ge=1, description="The subtask's number.")
 
 
-class ReadFile(_Paged):
-    """The text of a file that people attached to the task."""
+class ReadFile(_Arguments):
+    """The text of a file that people attached to the task, piece by piece."""
 
     name: str = Field(description="The file's name, as it is listed.")
+    offset: int = Field(default=0, ge=0, description="The character to go on with.")
+    page: int | None = Field(default=None, ge=1, description="A page of a PDF; all if left out.")
+    sheet: str | None = Field(default=None, description="A sheet of a workbook; all if left out.")
 
 
 class ReadThread(_Paged):
@@ -112,13 +118,21 @@ async def _read_result(arguments: ReadResult, context: ToolContext) -> ToolResul
 
 async def _read_file(arguments: ReadFile, context: ToolContext) -> ToolResult:
     name = arguments.name
-    content = await context.file(name)
-    if content is not None:
-        return _page(content, arguments.page, "file", name=name)
+    extract = await context.file(name)
+    if extract is not None:
+        return _piece(extract, arguments)
     names = [f"“{known}”" for known in await context.attached()]
     if not names:
         return failed("No files are attached to the task.")
     return failed(f"There is no text of a file of that name; there are {text.listing(names)}.")
+
+
+def _piece(extract: Extract, arguments: ReadFile) -> ToolResult:
+    try:
+        read = piece(extract, offset=arguments.offset, page=arguments.page, sheet=arguments.sheet)
+    except InvalidInput as error:
+        return failed(str(error))
+    return ToolResult(prompts.fenced("file", str(read), name=extract.name))
 
 
 async def _read_thread(arguments: ReadThread, context: ToolContext) -> ToolResult:

@@ -51,6 +51,15 @@ class Tenant:
     def there(self, content):
         return content.replace(self.team_id, seed.TEAM_ID)
 
+    def in_organisation(self, payload):
+        """As a workspace of an organisation sends it."""
+        if self.enterprise_id is None:
+            return payload
+        for each in payload.get("authorizations", []):
+            each["enterprise_id"] = self.enterprise_id
+        key = "enterprise" if "enterprise" in payload else "enterprise_id"
+        return payload | {key: {"id": self.enterprise_id} if key == "enterprise" else self.enterprise_id}
+
     def here(self, content):
         return content.replace(seed.TEAM_ID, self.team_id)
 
@@ -133,11 +142,10 @@ class HttpSlack:
                     group.create_task(self._forward(tenant, connection, envelope))
 
     async def _forward(self, tenant, connection, envelope):
-        payload = json.loads(tenant.here(json.dumps(envelope["payload"])))
+        payload = tenant.in_organisation(json.loads(tenant.here(json.dumps(envelope["payload"]))))
         kind = "application/x-www-form-urlencoded"
         match envelope["type"]:
             case "events_api":
-                payload |= {"enterprise_id": tenant.enterprise_id}
                 status, said = await self.post(json.dumps(payload))
             case "slash_commands":
                 status, said = await self.post(urlencode(payload), kind)

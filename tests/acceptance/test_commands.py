@@ -38,7 +38,8 @@ def past(bot, tmp_path, ada):
         at = datetime(2026, 1, 1, tzinfo=UTC)
         with sqlite3.connect(tmp_path / "orchestrator.db") as connection:
             connection.execute(
-                "INSERT OR IGNORE INTO team VALUES ('T0LOCAL0001', '', ?)", [str(at)]
+                "INSERT OR IGNORE INTO team (id, name, created_at) VALUES ('T0LOCAL0001', '', ?)",
+                [str(at)],
             )
             for name, task in zip(names, tasks, strict=True):
                 columns = {

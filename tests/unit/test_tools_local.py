@@ -3,11 +3,15 @@ from datetime import UTC, datetime
 import pytest
 
 from orchestrator import schemas
+from orchestrator.files.extract import Extract, Kind
 from orchestrator.tools.base import MadeFile, ToolContext, ToolResult
 from orchestrator.tools.configuration import ToolsConfig
 from orchestrator.tools.local import MAX_FILES, OFFERS, PAGE_CHARS, LocalTools
 
-FILES = {"costs.csv": "a,b\n1,2", "long.txt": "x" * (2 * PAGE_CHARS + 1)}
+FILES = {
+    "costs.csv": Extract("costs.csv", Kind.TABLE, 7, "a,b\n1,2", "Costs."),
+    "long.txt": Extract("long.txt", Kind.TEXT, 25_000, "x" * 25_000, "Long."),
+}
 
 
 async def result(number):
@@ -81,15 +85,29 @@ async def test_a_result_is_fenced_so_that_it_cannot_end_itself():
     assert (await call("read_result", subtask=2)).is_error
 
 
-async def test_a_file_is_read_page_by_page():
-    short = await call("read_file", name="costs.csv")
-    pages = [await call("read_file", name="long.txt", page=page) for page in (1, 2, 3)]
-    beyond = await call("read_file", name="long.txt", page=4)
+async def test_a_long_result_is_read_page_by_page():
+    async def long(_):
+        return "y" * (2 * PAGE_CHARS + 1)
 
-    assert short.text == '<file name="costs.csv">\na,b\n1,2\n</file>'
+    context = ToolContext(result=long)
+    pages = [await call("read_result", context, subtask=1, page=page) for page in (1, 2, 3)]
+    beyond = await call("read_result", context, subtask=1, page=4)
+
     assert 'page="2 of 3"' in pages[1].text
-    assert "".join(page.text.split("\n")[1] for page in pages) == FILES["long.txt"]
+    assert "".join(page.text.split("\n")[1] for page in pages) == await long(1)
     assert beyond == ToolResult("There is no page 4; the last is 3.", is_error=True)
+
+
+async def test_a_file_is_read_piece_by_piece():
+    short = await call("read_file", name="costs.csv")
+    pieces = [await call("read_file", name="long.txt", offset=n) for n in (0, 10_000, 20_000)]
+    beyond = await call("read_file", name="long.txt", offset=30_000)
+
+    assert short.text == '<file name="costs.csv">\na,b\n1,2\n[The end.]\n</file>'
+    assert "Go on with offset 10000." in pieces[0].text
+    assert "".join(piece.text.split("\n")[1] for piece in pieces) == "x" * 25_000
+    assert beyond.is_error
+    assert (await call("read_file", name="costs.csv", page=1)).is_error
 
 
 async def test_a_file_that_is_not_there_names_those_that_are():

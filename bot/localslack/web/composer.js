@@ -12,7 +12,7 @@ export class Composer {
   #place = null;
   #drafts = new Map();
   #files = [];
-  #busy = false;
+  #sending = Promise.resolve();
 
   /** `id` names the box; `onposted()` is called when a message or command was taken. */
   constructor({ id, onposted }) {
@@ -82,37 +82,35 @@ export class Composer {
     this.box.focus();
   }
 
-  async send() {
+  /** Sends what is in the box, which is free at once; messages go one after the other. */
+  send() {
     const text = this.box.value.trim();
-    if (this.#busy || (!text && !this.#files.length)) return;
-    this.#busy = true;
+    const files = this.#files;
+    if (!text && !files.length) return null;
+    const place = this.#place;
     this.#tell("");
+    this.fill("");
+    this.#setFiles([]);
+    this.#sending = this.#sending.then(() => this.#deliver({ text, files, place }));
+    return this.#sending;
+  }
+
+  async #deliver({ text, files, place }) {
     try {
-      await this.#post(text);
-      this.fill("");
-      this.#setFiles([]);
+      await post({ text, files, place });
       this.onposted();
     } catch (error) {
       if (!(error instanceof api.ApiError)) throw error;
-      this.#tell(error.message);
-    } finally {
-      this.#busy = false;
+      if (place === this.#place) this.#giveBack(text, files, error.message);
+      else toast(error.message);
     }
   }
 
-  #post(text) {
-    const where = { user: getMe(), ...this.#place };
-    const command = /^(\/[\w-]+)(?:\s+([^]*))?$/.exec(text);
-    if (!command || this.#files.length) {
-      return api.postMessage({ ...where, text, files: this.#files.map((file) => file.id) });
-    }
-    if (!getWorkspace().commands.some((known) => known.command === command[1])) {
-      throw new api.ApiError(
-        "unknown_command",
-        `${command[1]} is not a command here. Type / to see those there are.`,
-      );
-    }
-    return api.command({ ...where, command: command[1], text: command[2] ?? "" });
+  /** What could not be sent is in the box again, before what was typed since. */
+  #giveBack(text, files, problem) {
+    this.#tell(problem);
+    this.#setFiles([...files, ...this.#files]);
+    this.fill([text, this.box.value].filter(Boolean).join("\n"), { focus: false });
   }
 
   #draftKey() {
@@ -223,6 +221,20 @@ export class Composer {
     this.box.style.height = `${this.box.scrollHeight}px`;
     this.sendButton.disabled = !this.box.value.trim() && !this.#files.length;
   }
+}
+
+function post({ text, files, place }) {
+  const where = { user: getMe(), ...place };
+  const command = /^(\/[\w-]+)(?:\s+([^]*))?$/.exec(text);
+  if (!command || files.length)
+    return api.postMessage({ ...where, text, files: files.map((file) => file.id) });
+  if (!getWorkspace().commands.some((known) => known.command === command[1])) {
+    throw new api.ApiError(
+      "unknown_command",
+      `${command[1]} is not a command here. Type / to see those there are.`,
+    );
+  }
+  return api.command({ ...where, command: command[1], text: command[2] ?? "" });
 }
 
 const globalShortcuts = () =>

@@ -14,6 +14,7 @@ const PAGE = 1000;
 export class ThreadView {
   channel = null;
   ts = null;
+  #told = false;
 
   constructor(node, { onclose }) {
     this.node = node;
@@ -57,6 +58,7 @@ export class ThreadView {
     this.where.textContent = direct ? channelName(channel) : `#${channelName(channel)}`;
     this.composer.moveTo(channel, ts, "Reply…");
     this.session.hidden = true;
+    this.#told = false;
     this.composer.node.hidden = Boolean(getChannel(channel).is_archived);
     this.feed.show([]);
     let more = false;
@@ -65,7 +67,7 @@ export class ThreadView {
       (answer) => {
         if (!this.isAbout(channel, ts)) return null;
         more = answer.has_more;
-        this.showSession(answer.session);
+        this.#sessionWas(answer.session);
         return this.feed.show(answer.messages);
       },
     );
@@ -74,7 +76,8 @@ export class ThreadView {
 
   /** What the bot says it is doing here, with a way to stop it. */
   showSession(session) {
-    if (!session || !this.isAbout(session.channel, session.thread_ts)) return;
+    if (!this.isAbout(session.channel, session.thread_ts)) return;
+    this.#told = true;
     const working = session.state === "processing";
     const text = session.words ? `${botName()} ${session.words}` : `${botName()} is working…`;
     this.session.hidden = !working && !session.words;
@@ -89,6 +92,11 @@ export class ThreadView {
     );
   }
 
+  /** What a list says that was on its way: by now there may be news. */
+  #sessionWas(session) {
+    if (!this.#told) this.showSession(session);
+  }
+
   close() {
     [this.channel, this.ts] = [null, null];
     this.node.hidden = true;
@@ -98,6 +106,7 @@ export class ThreadView {
   async refresh() {
     const { channel, ts } = this;
     if (!ts) return;
+    this.#told = false;
     await this.feed.load(
       () => this.#all(),
       (messages) => this.isAbout(channel, ts) && this.feed.reconcile(messages),
@@ -123,7 +132,7 @@ export class ThreadView {
   async #all() {
     const answer = await this.#page({ limit: PAGE });
     if (!answer) return null;
-    this.showSession(answer.session);
+    this.#sessionWas(answer.session);
     if (!answer.has_more) return answer.messages;
     return [...(await this.#older(answer.messages[0].ts)), ...answer.messages];
   }

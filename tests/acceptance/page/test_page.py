@@ -26,6 +26,11 @@ OBSERVE_LONG_TASKS = """() => {
     const note = (list) => window.longTasks.push(...list.getEntries().map((e) => e.duration));
     new PerformanceObserver(note).observe({ type: "longtask" });
 }"""
+OBSERVE_SHIFTS = """() => {
+    window.shifts = [];
+    const note = (list) => window.shifts.push(...list.getEntries().map((entry) => entry.value));
+    new PerformanceObserver(note).observe({ type: "layout-shift" });
+}"""
 OPEN_THREAD = """() => new Promise((done) => {
     const start = performance.now();
     document.querySelector(".thread-row").click();
@@ -465,6 +470,93 @@ async def test_a_phone_shows_one_column_at_a_time(open_page: OpenPage, web: Asyn
     await page.locator(".entry", has_text="research").click()
     await expect(page.locator("#sidebar")).to_be_hidden()
     await expect(page.locator("main .pane-title h2")).to_have_text("research")
+
+
+async def test_nothing_jumps_when_a_card_is_updated(
+    open_page: OpenPage, web: AsyncWebClient
+) -> None:
+    def blocks(status: str, words: str) -> list[dict[str, Any]]:
+        return [section(words), plan(status), actions(button("Stop", "stop"))]
+
+    posted = await web.chat_postMessage(
+        channel=GENERAL, text="r", blocks=blocks("in_progress", "Running: 0 of 1")
+    )
+    await web.chat_postMessage(channel=GENERAL, text="below it")
+    page = await open_page()
+    await page.locator(".plan > summary").click()
+    await page.evaluate(OBSERVE_SHIFTS)
+    before = await row(page, "below it").bounding_box()
+    await web.chat_update(
+        channel=GENERAL, ts=posted["ts"], text="r", blocks=blocks("complete", "Done: 1 of 1")
+    )
+    await expect(page.locator(".task[data-status=complete]")).to_be_visible()
+    assert await row(page, "below it").bounding_box() == before
+    assert await page.evaluate("window.shifts") == []
+
+
+async def test_a_stream_and_what_the_bot_says_it_does_are_shown_in_the_thread(
+    open_page: OpenPage, web: AsyncWebClient, app: AsyncApp
+) -> None:
+    stopped: list[str] = []
+
+    @app.event("agent_session_stopped")
+    async def stop(event: dict[str, Any]) -> None:
+        stopped.append(event["user"])
+        await web.agents_sessions_setStatus(
+            channel_id=GENERAL, thread_ts=event["thread_ts"], status="active"
+        )
+
+    page = await open_page()
+    await say(page, "a question")
+    await open_thread(page, "a question")
+    ts = await row(page, "a question").get_attribute("data-ts")
+    place = {"channel_id": GENERAL, "thread_ts": ts}
+    await web.assistant_threads_setStatus(**place, status="is thinking…")
+    session = page.locator("#thread .session")
+    await expect(session).to_contain_text("orchestrator is thinking…")
+    await web.agents_sessions_setStatus(**place, status="processing")
+    stream = await web.chat_startStream(
+        channel=GENERAL,
+        thread_ts=ts,
+        markdown_text="**One**",
+        recipient_user_id=seed.ADA,
+        recipient_team_id=seed.TEAM_ID,
+    )
+    await expect(page.locator("#thread .prose strong")).to_have_text("One")
+    await web.chat_appendStream(channel=GENERAL, ts=stream["ts"], markdown_text=" and two")
+    await expect(page.locator("#thread .prose")).to_have_text("One and two")
+    await session.get_by_role("button", name="Stop").click()
+    await expect(session).to_be_hidden()
+    assert stopped == [seed.ADA]
+
+
+async def test_a_message_is_found_answered_and_inspected_by_keyboard_alone(
+    open_page: OpenPage,
+) -> None:
+    page = await open_page()
+    await say(page, "first")
+    await say(page, "second")
+    await expect(row(page, "second")).to_be_visible()
+    for _ in range(4):
+        await page.keyboard.press("Shift+Tab")
+        if await row(page, "second").evaluate("node => node === document.activeElement"):
+            break
+    await expect(row(page, "second")).to_be_focused()
+    await page.keyboard.press("ArrowUp")
+    await expect(row(page, "first")).to_be_focused()
+    reply = page.locator("main").get_by_role("button", name="Reply in thread")
+    for _ in range(6):
+        if await reply.evaluate("node => node === document.activeElement"):
+            break
+        await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#thread-composer")).to_be_focused()
+    await page.keyboard.type("an answer")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#thread .row")).to_have_count(2)
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#thread")).to_be_hidden()
+    await expect(row(page, "first")).to_be_focused()
 
 
 def fill_thread(slack: LocalSlack, replies: int) -> None:

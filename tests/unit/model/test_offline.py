@@ -183,6 +183,25 @@ async def test_a_subtask_slower_than_its_time_is_timed_out():
         await OfflineModel(forever).complete(make_call(task="#slow(1,5s)", timeout_s=0.01))
 
 
+async def test_tools_are_used_one_after_the_other_as_told_and_what_they_said_is_in_the_result(
+    model,
+):
+    tools = (ASK, Tool("add", "Adds.", {"type": "object", "properties": {}}))
+    task = 'Do it. #tool(1, add, {"a": 1, "b": 2}) #tool(1, add) #tool(2, add) #tool(1, x, {no})'
+    call = make_call(task=task, tools=tools)
+    inputs = []
+    while (reply := await model.complete(call)).tool_calls:
+        (use,) = reply.tool_calls
+        inputs.append((use.name, use.input))
+        result = {"type": "tool_result", "tool_use_id": use.id, "content": f"sum {len(inputs)}"}
+        call = call.following(reply.message, {"role": "user", "content": [result]})
+
+    assert inputs == [("add", {"a": 1, "b": 2}), ("add", {})]
+    assert "A tool said: sum 1" in reply.text
+    assert "A tool said: sum 2" in reply.text
+    assert directives(task).text == "Do it."
+
+
 async def test_a_question_is_asked_once_and_its_answer_used(model):
     call = make_call(task="#question(1)", tools=(ASK,))
     asked = await model.complete(call)

@@ -1,0 +1,153 @@
+"""Downloads: gets the files that runs wait for out of Slack."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+import aiohttp
+import structlog
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+from orchestrator.attachments import Attachments, PendingFile
+from orchestrator.errors import NotInstalled
+from orchestrator.files.file import safe_name
+
+log = structlog.get_logger(__name__)
+
+Clients = Callable[[str], Awaitable[AsyncWebClient]]
+
+_SWEEP_SECONDS = 5.0
+_AT_ONCE = 4
+_TRIES = 4
+_SECONDS = 60.0
+_CHUNK = 1 << 16
+# Codes of files.info that pass by themselves.
+_TRANSIENT = frozenset({"ratelimited", "internal_error", "fatal_error", "service_unavailable"})
+_ELSEWHERE = frozenset({"hidden_by_limit", "tombstone", "external"})
+
+
+class _Unavailable(Exception):
+    """The file cannot be had; the words say why and follow its name."""
+
+
+class _TryAgain(Exception):
+    """It may work a moment later."""
+
+
+class Downloads:
+    """A loop that gets what is pending. `start` it once; `wake` says that there may be more."""
+
+    def __init__(self, attachments: Attachments, clients: Clients, limit_bytes: int) -> None:
+        self._attachments = attachments
+        self._clients = clients
+        self._limit = limit_bytes
+        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._woken = asyncio.Event()
+        self._loop: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Take up what an earlier process left, too."""
+        self._loop = asyncio.create_task(self._run())
+
+    def wake(self) -> None:
+        """Look for pending files soon."""
+        self._woken.set()
+
+    async def stop(self) -> None:
+        """Break off; what is pending is pending still."""
+        tasks = [task for task in (self._loop, *self._under_way.values()) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                for file in await self._attachments.pending():
+                    self._begin(file)
+            except Exception:
+                log.exception("pending_files_not_found")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), _SWEEP_SECONDS)
+            self._woken.clear()
+
+    def _begin(self, file: PendingFile) -> None:
+        if file.id in self._under_way:
+            return
+        task = asyncio.create_task(self._get(file))
+        self._under_way[file.id] = task
+        task.add_done_callback(lambda _: self._under_way.pop(file.id, None))
+
+    async def _get(self, file: PendingFile) -> None:
+        try:
+            async with self._places, asyncio.timeout(_SECONDS):
+                content = await self._downloaded(file)
+        except _Unavailable as error:
+            await self._refuse(file, str(error))
+        except (TimeoutError, _TryAgain, NotInstalled, aiohttp.ClientError, SlackClientError):
+            log.warning("file_not_downloaded", run=file.run_id, exc_info=True)
+            await self._refuse(file, "it could not be downloaded from Slack.")
+        else:
+            await self._attachments.read(file, content)
+
+    async def _refuse(self, file: PendingFile, why: str) -> None:
+        await self._attachments.refuse(file, f"“{safe_name(file.name)}” was not read: {why}")
+
+    async def _downloaded(self, file: PendingFile) -> bytes:
+        client = await self._clients(file.team_id)
+        trying = AsyncRetrying(
+            retry=retry_if_exception_type((_TryAgain, aiohttp.ClientError)),
+            stop=stop_after_attempt(_TRIES),
+            wait=wait_exponential(0.5, max=8),
+            reraise=True,
+        )
+        async for attempt in trying:
+            with attempt:
+                return await self._fetched(client, await _address(client, file))
+        raise AssertionError("tenacity returns or raises")
+
+    async def _fetched(self, client: AsyncWebClient, url: str) -> bytes:
+        """The bytes at `url`. The token goes nowhere but to Slack, so redirects are not followed:
+        they lead to a page to sign in."""
+        if not _is_slack(url, client.base_url):
+            raise _Unavailable("it is not kept by Slack.")
+        assert client.session is not None
+        headers = {"Authorization": f"Bearer {client.token}"}
+        async with client.session.get(url, headers=headers, allow_redirects=False) as response:
+            if response.status == 429 or response.status >= 500:
+                raise _TryAgain(response.status)
+            if response.status != 200:
+                raise _Unavailable("Slack does not let me download it.")
+            content = bytearray()
+            async for chunk in response.content.iter_chunked(_CHUNK):
+                content += chunk
+                if len(content) > self._limit:
+                    raise _Unavailable(f"it has more than {self._limit // 1_000_000} MB.")
+        return bytes(content)
+
+
+async def _address(client: AsyncWebClient, file: PendingFile) -> str:
+    try:
+        info = (await client.files_info(file=file.source))["file"]
+    except SlackApiError as error:
+        if error.response.get("error") in _TRANSIENT or error.response.status_code >= 500:
+            raise _TryAgain from error
+        raise _Unavailable("Slack does not show it to me.") from error
+    url = info.get("url_private_download") or info.get("url_private")
+    if info.get("mode") in _ELSEWHERE or not url:
+        raise _Unavailable("it is not kept by Slack.")
+    return str(url)
+
+
+def _is_slack(url: str, api: str) -> bool:
+    parts, own = urlsplit(url), urlsplit(api)
+    if (parts.scheme, parts.netloc) == (own.scheme, own.netloc):
+        return True
+    host = parts.hostname or ""
+    return parts.scheme == "https" and (host == "slack.com" or host.endswith(".slack.com"))
