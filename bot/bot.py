@@ -56,6 +56,8 @@ class Bot:
         self.access = access
         self.settings = settings
         self.installations = installations
+        # A picture takes a process of its own with much memory: one at a time.
+        self.drawing = asyncio.Semaphore(1)
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def act(self, command: Command, actor: Actor, *, claim: str | None = None) -> Done:

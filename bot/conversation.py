@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.bot import Place
 from orchestrator import text
-from orchestrator.commands import Actor
+from orchestrator.commands import Actor, NewFile
 from orchestrator.store.tables import Attempt, Run
 
 JsonObject = Mapping[str, Any]
@@ -70,6 +70,19 @@ def task_of(written: str) -> str:
     for entity, character in _ENTITIES:
         said = said.replace(entity, character)
     return said.strip()
+
+
+def files_of(message: JsonObject) -> tuple[NewFile, ...]:
+    """The files that are attached to a message."""
+    return tuple(
+        NewFile(
+            name=file.get("name") or "file",
+            mimetype=file.get("mimetype") or "application/octet-stream",
+            size=int(file.get("size") or 0),
+            source=file["id"],
+        )
+        for file in message.get("files") or ()
+    )
 
 
 def concerns_us(event: JsonObject) -> bool:

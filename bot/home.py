@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -58,7 +57,7 @@ class Spending:
 class HomeView:
     """Everything in the tab; each list has one more than is shown where there are more.
 
-    `needs` counts by run what is asked of people, `links` has the addresses of threads by run.
+    `needs` has by run what is asked of people, `links` has the addresses of threads by run.
     """
 
     waiting: Sequence[RunRow] = ()
@@ -66,8 +65,8 @@ class HomeView:
     letters: Sequence[Letter] = ()
     recent: Sequence[RunRow] = ()
     schedules: Sequence[ScheduleView] = ()
-    needs: dict[str, Counter[RequestKind]] = field(default_factory=dict)
-    links: dict[str, str] = field(default_factory=dict)
+    needs: Mapping[str, Sequence[RequestKind]] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
     spending: Spending | None = None
     offline: bool = False
 
@@ -124,10 +123,10 @@ async def _open(
     return (await session.exec(query.order_by(col(Run.id).desc()).limit(_LOOKED_AT))).all()
 
 
-async def _needs(session: AsyncSession, asked: Sequence[str]) -> dict[str, Counter[RequestKind]]:
-    needs: dict[str, Counter[RequestKind]] = {run_id: Counter() for run_id in asked}
+async def _needs(session: AsyncSession, asked: Sequence[str]) -> dict[str, list[RequestKind]]:
+    needs: dict[str, list[RequestKind]] = {}
     for request in await _requests(session, asked):
-        needs[request.run_id][request.kind] += 1
+        needs.setdefault(request.run_id, []).append(request.kind)
     return needs
 
 

@@ -346,8 +346,8 @@ class _Watch(AsyncRetryHandler):
     ) -> bool:
         body = response.body if response is not None else None
         if body is not None and body.get("error") in GONE:
-            headers = {name.lower(): value for name, value in request.headers.items()}
-            self._is_gone(str(headers.get("authorization", "")).removeprefix(_BEARER))
+            for said in request.headers.get("Authorization", ()):
+                self._is_gone(said.removeprefix(_BEARER))
         return False
 
 

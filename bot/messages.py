@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from bot.blocks import answer, note, plan, request, status, text
+from bot.blocks import answer, note, plan, reminder, request, status, text
 from bot.blocks.payload import Payload
-from bot.view import RequestView, RunView
+from bot.view import ArtifactView, RequestView, RunView
 from orchestrator.store.tables import RequestKind, RevisionSource, RunStatus
 
 # Dead letters that come this close together are one message.
@@ -32,11 +33,16 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that goes with a message."""
+    """A file that goes with a message; `title` tells it from all others in the thread.
+
+    Of what a worker made there is the artifact's id in the place of its content.
+    """
 
     key: str
     name: str
-    content: str
+    title: str
+    content: str = ""
+    artifact_id: str | None = None
 
 
 def digest(payload: Payload) -> str:
@@ -60,16 +66,38 @@ def wanted(view: RunView) -> list[Wanted]:
     """The messages of the thread, in the order in which they appear."""
     if view.thread is None:
         return [Wanted("root", note.root(view))]
-    return [*_notes(view), *_plans(view), *_requests(view), *_answers(view)]
+    return [*_notes(view), *_plans(view), *_requests(view), *_answers(view), *_reminders(view)]
 
 
 def attachments(view: RunView) -> list[Attachment]:
-    """The files of the thread."""
-    document = answer.document(view)
-    if document is None or view.answer is None:
+    """The files of the thread: they come with the answer."""
+    if view.answer is None:
         return []
-    key = f"answer-file:{view.answer.revision}"
-    return [Attachment(key, f"{view.name}.md", document)]
+    files = _numbered([_made(view, artifact) for artifact in view.artifacts])
+    document = answer.document(view)
+    if document is None:
+        return files
+    number = view.answer.revision
+    title = f"The answer of {view.name}" + (f", version {number}" if number > 1 else "")
+    whole = Attachment(f"answer-file:{number}", f"{view.name}.md", title, document)
+    return [whole, *files]
+
+
+def _made(view: RunView, artifact: ArtifactView) -> Attachment:
+    name = text.line(artifact.name.replace("/", "_"), 120)
+    by = f"subtask {artifact.subtask} of {view.name}" if artifact.subtask else view.name
+    return Attachment(f"artifact:{artifact.id}", name, f"{name} ({by})", artifact_id=artifact.id)
+
+
+def _numbered(files: list[Attachment]) -> list[Attachment]:
+    """The files, of which none has the title of another."""
+    seen: Counter[str] = Counter()
+    numbered = []
+    for file in files:
+        seen[file.title] += 1
+        again = f" ({seen[file.title]})" if seen[file.title] > 1 else ""
+        numbered.append(replace(file, title=f"{file.title}{again}"))
+    return numbered
 
 
 def _notes(view: RunView) -> Iterator[Wanted]:
@@ -131,3 +159,11 @@ def _belongs(letter: RequestView, group: Sequence[RequestView]) -> bool:
 def _answers(view: RunView) -> Iterator[Wanted]:
     if view.answer is not None:
         yield Wanted(f"answer:{view.answer.revision}", answer.answer(view), urgent=True)
+
+
+def _reminders(view: RunView) -> Iterator[Wanted]:
+    """One message for all that people were reminded of at once, until nothing of it waits."""
+    for at in sorted({r.reminded_at for r in view.open_requests if r.reminded_at}):
+        requests = [r for r in view.open_requests if r.reminded_at == at]
+        key = f"note:reminder:{int(at.timestamp())}"
+        yield Wanted(key, reminder.reminder(view, requests), urgent=True)

@@ -29,7 +29,7 @@ from bot.messages import Attachment, Wanted
 from bot.pace import Pace
 from bot.view import RunView, bare_view, run_view
 from orchestrator.store.database import Database
-from orchestrator.store.tables import Message, MessageStatus, Run, new_row
+from orchestrator.store.tables import ArtifactContent, Message, MessageStatus, Run, new_row
 
 log = structlog.get_logger(__name__)
 
@@ -325,15 +325,22 @@ class Publisher:
         wanted: Attachment,
     ) -> None:
         intent = known or await self._intend(view, wanted.key)
-        if known is None or not await _has_file(client, view, wanted.name):
+        if known is None or not await _has_file(client, intent, wanted):
             await client.files_upload_v2(
                 channel=view.channel,
                 thread_ts=view.thread,
                 filename=wanted.name,
-                title=wanted.name,
-                content=wanted.content,
+                title=wanted.title,
+                content=wanted.content or await self._content(wanted),
             )
         await self._note(intent, status=MessageStatus.SHOWN)
+
+    async def _content(self, wanted: Attachment) -> bytes:
+        """What is in a file that a worker made."""
+        async with self._database.read() as session:
+            stored = await session.get(ArtifactContent, wanted.artifact_id or "")
+        # Slack takes no file without content.
+        return stored.content if stored and stored.content else b"\n"
 
     def _payload(self, view: RunView, known: Message, wanted: Wanted) -> Payload:
         if known.error is not None:
@@ -426,13 +433,13 @@ async def _find(client: AsyncWebClient, intent: Message) -> str | None:
     return None
 
 
-async def _has_file(client: AsyncWebClient, view: RunView, name: str) -> bool:
-    assert view.channel is not None
-    replies = await client.conversations_replies(
-        channel=view.channel, ts=view.thread or "", limit=200
-    )
-    posted = [file for message in replies["messages"] for file in message.get("files", [])]
-    return any(file.get("name") == name for file in posted)
+async def _has_file(client: AsyncWebClient, intent: Message, wanted: Attachment) -> bool:
+    """Whether the file was uploaded for `intent`."""
+    async for posted in _posted_since(client, intent):
+        files = posted.get("files", [])
+        if any((f.get("name"), f.get("title")) == (wanted.name, wanted.title) for f in files):
+            return True
+    return False
 
 
 async def _posted_since(client: AsyncWebClient, intent: Message) -> Any:

@@ -37,8 +37,8 @@ from orchestrator.store.tables import (
 
 _T = TypeVar("_T", bound=SQLModel)
 
-# Columns that can be large and are not shown.
-_LARGE = ("prompt", "transcript", "data")
+# Columns of attempts that can be large and are not shown.
+_LARGE = (Attempt.prompt, Attempt.transcript, Attempt.data)
 
 # Characters of a result that a card shows; the whole of it is in Details.
 _BEGINNING = 600
@@ -70,6 +70,18 @@ class SubtaskView:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolAsk:
+    """A use of a tool that somebody is to decide on; `arguments` is JSON.
+
+    `is_cut_off` says that it had begun, and that nobody knows whether it was done.
+    """
+
+    name: str
+    arguments: str
+    is_cut_off: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RequestView:
     """A request as people see it; `tries` is how often the subtask was tried by then."""
 
@@ -85,8 +97,10 @@ class RequestView:
     answered_by: str | None
     created_at: datetime
     answered_at: datetime | None = None
+    reminded_at: datetime | None = None
     tries: int = 0
     outcome: Outcome | None = None
+    tool: ToolAsk | None = None
 
     @property
     def is_open(self) -> bool:
@@ -300,7 +314,8 @@ async def _all(session: AsyncSession, table: type[_T], run_id: str, order: str) 
     """The rows of `table` that belong to the run, in the order of a column."""
     columns = table.__table__.c  # type: ignore[attr-defined]
     query = select(table).where(columns.run_id == run_id).order_by(columns[order])
-    query = query.options(*(defer(getattr(table, name)) for name in _LARGE if name in columns))
+    if table is Attempt:
+        query = query.options(*(defer(column) for column in _LARGE))  # type: ignore[arg-type]
     return (await session.exec(query)).all()
 
 
@@ -365,17 +380,32 @@ def _requests(requests: Iterable[Request], attempts: Sequence[Attempt]) -> tuple
                 answered_by=request.answered_by,
                 created_at=request.created_at,
                 answered_at=request.answered_at,
+                reminded_at=request.reminded_at,
                 tries=attempt.number if attempt else 0,
                 outcome=attempt.outcome if attempt else None,
+                tool=_tool(request),
             )
         )
     return tuple(views)
 
 
+def _tool(request: Request) -> ToolAsk | None:
+    if request.kind is not RequestKind.TOOL:
+        return None
+    told = request.data or {}
+    arguments = _json(told.get("arguments", {}))
+    return ToolAsk(str(told.get("name", "")), arguments, bool(told.get("is_cut_off")))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
 def _answer(run: Run, attempts: Iterable[Attempt]) -> AnswerView | None:
     for attempt in attempts:
-        if attempt.id == run.answer_attempt_id:
-            return AnswerView(run.answer_revision, attempt.output or "")
+        # Old results are deleted: what was said in the thread stays.
+        if attempt.id == run.answer_attempt_id and attempt.output is not None:
+            return AnswerView(run.answer_revision, attempt.output)
     return None
 
 
@@ -440,7 +470,7 @@ async def subtask_history(session: AsyncSession, run_id: str, number: int) -> Su
             ToolCallView(
                 attempt_id=call.attempt_id,
                 name=call.name,
-                arguments=json.dumps(call.arguments, ensure_ascii=False, indent=2),
+                arguments=_json(call.arguments),
                 status=call.status,
                 output=call.output,
                 is_error=call.is_error,

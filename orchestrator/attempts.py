@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from orchestrator.ladder import FALLBACK, HIGHER, Ladder, Step
@@ -74,14 +75,17 @@ def climb(
     return parameters
 
 
-def later(first: Parameters, ladder: Ladder, fallback_model: str, attempts: int) -> set[Parameters]:
+@lru_cache(256)
+def later(
+    first: Parameters, ladder: Ladder, fallback_model: str, attempts: int
+) -> frozenset[Parameters]:
     """The parameters that attempts after the first may have, where one kind of failure recurs."""
     failures = {outcome for rung in ladder for outcome in rung.after}
-    return {
+    return frozenset(
         climb(first, [outcome] * times, ladder, fallback_model)
         for outcome in failures
         for times in range(1, attempts)
-    }
+    )
 
 
 def _after(parameters: Parameters, step: Step, fallback_model: str) -> Parameters:

@@ -40,6 +40,10 @@ class Cost:
         known = self.is_known and other.is_known
         return Cost(self.tokens + other.tokens, self.usd + other.usd, known)
 
+    def times(self, calls: int) -> Cost:
+        """The cost of so many calls like this."""
+        return Cost(self.tokens * calls, self.usd * calls, self.is_known)
+
     def __sub__(self, other: Cost) -> Cost:
         return Cost(self.tokens - other.tokens, self.usd - other.usd, self.is_known)
 
@@ -53,6 +57,10 @@ class Estimate:
 
     first: Cost = NOTHING
     later: Cost = NOTHING
+
+    def times(self, calls: int) -> Estimate:
+        """The estimate for so many calls."""
+        return Estimate(self.first.times(calls), self.later.times(calls))
 
     def after(self, failed: Sequence[object]) -> Cost:
         """What the next attempt costs at the most when these have failed."""

@@ -23,7 +23,8 @@ from orchestrator.store.tables import RunText
 # Whatever separates words in the index of PostgreSQL; SQLite has its own idea, much the same.
 _SEPARATORS = re.compile(r"[\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\xbf\u2000-\u206f\u3000-\u303f]+")
 
-# The index on SQLite has the beginnings of words of this length.
+# The index on SQLite has the beginnings of words of this length; of those in other scripts, which
+# say more with fewer characters, there are not many.
 _LEAST_BEGINNING = 3
 
 _text: sa.Table = RunText.__table__  # type: ignore[attr-defined]
@@ -167,8 +168,9 @@ def _phrase(word: str) -> str:
 
 
 def _rest(word: str, anything: str) -> str:
-    """`anything` after a word that may be the beginning of another, as longer ones may."""
-    return anything if len(word) >= _LEAST_BEGINNING else ""
+    """`anything` after a word that may be the beginning of another: a longer one without an end."""
+    is_long = len(word) >= _LEAST_BEGINNING or not word.isascii()
+    return anything if is_long and word[-1].isalnum() else ""
 
 
 def _in_double_quotes(word: str) -> str:

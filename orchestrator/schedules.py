@@ -96,7 +96,7 @@ def read(cron: str, timezone: str = "UTC") -> Timetable:
     for name, field in zip(_FIELDS, fields, strict=True):
         pattern = _NAMES if name in ("month", "day of the week") else _NUMBERS
         if not pattern.fullmatch(field):
-            raise InvalidInput(f"“{field}” is not a {name}. {_for_example()}")
+            raise InvalidInput(f"“{field}” cannot be the {name}. {_for_example()}")
     timetable = Timetable(" ".join(fields), _known(timezone))
     _check(timetable)
     return timetable

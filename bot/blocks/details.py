@@ -9,7 +9,7 @@ from typing import Any
 from bot.blocks import ids, text, words
 from bot.blocks.elements import Element, actions, button, context, divider, header, paragraph, plain
 from bot.blocks.payload import Block
-from bot.view import AttemptView, RunView, SubtaskHistory, SubtaskView, ToolCallView
+from bot.view import AttemptView, RunView, SubtaskHistory, SubtaskView, ToolAsk, ToolCallView
 from orchestrator.store.tables import Outcome, RunStatus, SubtaskStatus, ToolCallStatus
 from orchestrator.text import plural
 
@@ -22,6 +22,7 @@ _MOST_BYTES = 60_000
 _MOST_PART = 2_900
 _MOST_OF_A_CALL = 6_000
 _BEGINNING = 400
+_MOST_ARGUMENTS = 150_000
 # What nobody reads to the end in a dialog.
 _MOST_TEXT = 400_000
 
@@ -124,6 +125,15 @@ def subtask(view: RunView, shown: SubtaskView, history: SubtaskHistory, page: in
     blocks += spread[page]
     blocks += _turning(view, shown.number, page, len(spread))
     return _view(f"Subtask {shown.number} of {view.name}", blocks)
+
+
+def arguments(tool: ToolAsk) -> View:
+    """With what a worker wants to use a tool: all of it, or it is said that it is not all."""
+    blocks: list[Block] = [header(text.line(tool.name, 150))]
+    blocks += [text.rich_text(part) for part in _preformatted(tool.arguments, _MOST_ARGUMENTS)]
+    if len(tool.arguments) > _MOST_ARGUMENTS:
+        blocks.append(context(f"✂️ Of {len(tool.arguments):,} characters, which is all that fits."))
+    return _view("Arguments", blocks)
 
 
 def _whole(shown: SubtaskView, history: SubtaskHistory) -> Iterator[Block]:

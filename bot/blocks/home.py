@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from bot.blocks import ids, schedules, text
 from bot.blocks.elements import button, context, divider, header, paragraph
 from bot.blocks.history import row, waiting_row
+from bot.blocks.needs import needs
 from bot.blocks.payload import Block
 from bot.home import SHOWN, HomeView, Letter, Spending
 from bot.view import RunRow
-from orchestrator.store.tables import RequestKind
-from orchestrator.text import listing, plural
 
 # 100 blocks are a Home tab; each schedule takes two.
 _MOST_SCHEDULES = 10
-
-_NEEDS = {
-    RequestKind.APPROVAL: "a plan to be approved",
-    RequestKind.BREAKDOWN: "a plan to be written",
-    RequestKind.TOOL: "a tool to be allowed",
-    RequestKind.BUDGET: "more budget",
-    RequestKind.PLAN_CHANGE: "a changed plan to be approved",
-    RequestKind.ACCOUNT: "an account that works",
-}
-_COUNTED = {RequestKind.QUESTION: "answer", RequestKind.DEAD_LETTER: "decision"}
 
 
 def home(view: HomeView) -> list[Block]:
@@ -68,14 +56,7 @@ def _part(title: str, items: Sequence[list[Block]]) -> list[Block]:
 
 
 def _waiting(view: HomeView, item: RunRow) -> list[Block]:
-    return waiting_row(item, view.links, _needs(view.needs.get(item.id, Counter())))
-
-
-def _needs(asked: Counter[RequestKind]) -> str:
-    """What is asked of a person, in words."""
-    parts = [_NEEDS[kind] for kind in _NEEDS if asked[kind]]
-    parts += [plural(asked[kind], noun) for kind, noun in _COUNTED.items() if asked[kind]]
-    return listing(parts) or "somebody"
+    return waiting_row(item, view.links, needs(view.needs.get(item.id, ())))
 
 
 def _letter(view: HomeView, letter: Letter) -> Block:

@@ -31,6 +31,7 @@ ANSWER_WITH_REST = "answer_with_rest"
 ANSWER_QUESTION = "answer_question"
 ANSWER_OPTION = "answer_option_"  # followed by the option's index
 BREAKDOWN = "breakdown"
+ARGUMENTS = "arguments"
 FEEDBACK = "feedback"
 RUNS_PREVIOUS = "runs_page_previous"
 RUNS_NEXT = "runs_page_next"

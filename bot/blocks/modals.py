@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from bot.blocks import edit_form, ids, text, words
+from bot.blocks import edit_form, ids, text
 from bot.blocks.edit_form import Values, edited
 from bot.blocks.elements import (
     MOST_INPUT,
@@ -60,7 +60,7 @@ _TEXT = "text"
 _INSTRUCTIONS = "instructions"
 _ROLE = "role"
 _NAME = "name"
-_MOST_NAME = 40
+_MOST_NAME = 63
 
 
 # --- to read -------------------------------------------------------------------------------
@@ -279,11 +279,7 @@ def redo(view: RunView, subtask: SubtaskView) -> View:
     """What should be different when a finished subtask is done again, and what else is done."""
     title = text.span(f"{subtask.number}. {text.line(subtask.title, 150)}", bold=True)
     held = sorted(view.resting_on(subtask.number))
-    too = (
-        f" So {'is' if len(held) == 1 else 'are'} {text.numbers(held)}, which rest{'s' if len(held) == 1 else ''} on it."
-        if held
-        else ""
-    )
+    too = f" So is what rests on it: {_subtasks(held)}." if held else ""
     field = text_input(
         multiline=True, focus=True, placeholder="For example: use figures of this year."
     )
@@ -298,6 +294,10 @@ def redo(view: RunView, subtask: SubtaskView) -> View:
         {"run_id": view.id, "subtask": subtask.number},
         submit="Redo",
     )
+
+
+def _subtasks(numbers: Sequence[int]) -> str:
+    return f"{'subtask' if len(numbers) == 1 else 'subtasks'} {text.numbers(numbers)}"
 
 
 def save_playbook(view: RunView) -> View:

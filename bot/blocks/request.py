@@ -9,7 +9,7 @@ from functools import partial
 from bot.blocks import ids, note, text, words
 from bot.blocks.elements import Element, actions, button, context, paragraph
 from bot.blocks.payload import Block, Payload, fitting
-from bot.view import RequestView, RunView, SubtaskView
+from bot.view import RequestView, RunView, SubtaskView, ToolAsk
 from orchestrator.store.tables import Outcome, RequestKind, RequestStatus
 from orchestrator.text import plural
 
@@ -18,6 +18,8 @@ _NEEDS = {
     RequestKind.ACCOUNT: "{name} is paused, because the model's account does not answer it",
     RequestKind.PLAN_CHANGE: "{name} would change its plan after looking at the results",
 }
+_BEFORE_USE = "Only this one use is decided on; the subtask goes on either way."
+_CUT_OFF = "It had begun, so it may have been done or not: have a look before you run it again."
 _HELP = (
     "*Retry* tries it again · *Edit and retry* lets you change its instructions first · "
     "*Skip* goes on without it, and the answer says so"
@@ -67,6 +69,8 @@ def _request(view: RunView, requests: Sequence[RequestView], extent: _Extent) ->
             return _question(view, first, extent)
         case RequestKind.BREAKDOWN:
             return _breakdown(view, first, extent)
+        case RequestKind.TOOL if first.tool is not None:
+            return _tool(view, first, first.tool, extent)
     return _other(view, first, extent)
 
 
@@ -203,6 +207,36 @@ def _question(view: RunView, question: RequestView, extent: _Extent) -> Payload:
     blocks.append(actions(*offered, button(label, ids.ANSWER_QUESTION, question.id)))
     blocks.append(context("It goes on as soon as you answer; what does not need it runs on."))
     return Payload(blocks, f"{what}: {text.escape(text.line(question.text, 200))}")
+
+
+def _tool(view: RunView, request_: RequestView, tool: ToolAsk, extent: _Extent) -> Payload:
+    """The exact arguments are shown, or behind a button where they are too long."""
+    subtask = view.subtask(request_.subtask) if request_.subtask is not None else None
+    name = text.line(tool.name, 80)
+    what = f"Subtask {request_.subtask} of {view.name} {_wants(tool)}"
+    parts = [
+        text.section(text.span(name, bold=True)),
+        text.preformatted(text.block(tool.arguments, extent.asked)),
+    ]
+    if subtask is not None:
+        title = text.span(f"{subtask.number}. {text.line(subtask.title, extent.title)}")
+        parts.insert(0, text.section(title))
+    blocks = [_opening(view, request_, f"🔧 {_bold_name(what, view)}."), text.rich_text(*parts)]
+    is_cut = len(tool.arguments) > extent.asked
+    whole = [button("All arguments", ids.ARGUMENTS, request_.id)] if is_cut else []
+    if is_cut:
+        blocks.append(context("✂️ Only the beginning is shown here: read all arguments first."))
+    if not request_.is_open:
+        if whole:
+            blocks.append(actions(*whole))
+        return _closed(request_, blocks, what)
+    blocks.append(actions(*_offered(request_), *whole, note.stop_button(view)))
+    blocks.append(context(_CUT_OFF if tool.is_cut_off else _BEFORE_USE))
+    return Payload(blocks, f"{what}: {text.escape(name)}")
+
+
+def _wants(tool: ToolAsk) -> str:
+    return "was cut off while it used a tool" if tool.is_cut_off else "wants to use a tool"
 
 
 def _breakdown(view: RunView, request_: RequestView, extent: _Extent) -> Payload:

@@ -44,6 +44,14 @@ _WHY = {
     Outcome.CANCELLED: "it was broken off",
 }
 
+_ASKED = {
+    RequestKind.BREAKDOWN: "the plan needs somebody to write it",
+    RequestKind.TOOL: "a tool waits for approval",
+    RequestKind.BUDGET: "the budget is used up",
+    RequestKind.PLAN_CHANGE: "a change of the plan waits for approval",
+    RequestKind.ACCOUNT: "the model's account needs somebody",
+}
+
 _ACTIVE = frozenset({SubtaskStatus.RUNNING, SubtaskStatus.PAUSED, SubtaskStatus.DEAD})
 _FINISHED = frozenset({SubtaskStatus.SUCCEEDED, SubtaskStatus.SKIPPED, SubtaskStatus.CANCELLED})
 
@@ -119,8 +127,7 @@ def attention(view: RunView) -> str | None:
         *_dead([r for r in asked if r.kind is RequestKind.DEAD_LETTER]),
         *_questions([r for r in asked if r.kind is RequestKind.QUESTION]),
     ]
-    if any(r.kind is RequestKind.BREAKDOWN for r in asked):
-        parts.append("the plan needs somebody to write it")
+    parts += [said for kind, said in _ASKED.items() if any(r.kind is kind for r in asked)]
     return "; ".join(parts) or None
 
 

@@ -12,15 +12,17 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks import ids, modals
+from bot import timeline
+from bot.blocks import details, ids, modals
 from bot.bot import Bot, Place, answering, tell
-from bot.view import RunView
+from bot.view import RunView, SubtaskView, attempt_views, subtask_history
 from orchestrator.commands import (
     Actor,
     Answer,
     Approve,
     Choose,
     Command,
+    Create,
     Rate,
     Reject,
     Retry,
@@ -30,7 +32,7 @@ from orchestrator.commands import (
 from orchestrator.errors import NotFound, Outdated
 from orchestrator.plan import Plan
 from orchestrator.store.load import plan_of
-from orchestrator.store.tables import RequestKind, RequestStatus, RunStatus
+from orchestrator.store.tables import RequestKind, RequestStatus, RunStatus, now
 
 View = dict[str, Any]
 
@@ -144,7 +146,9 @@ async def _answer_option(bot: Bot, click: Click) -> None:
 
 async def _modal(click: Click, title: str, build: Callable[[], Awaitable[View]]) -> None:
     """Open a modal at once, for the click is only good for three seconds, then fill it."""
-    opened = await click.client.views_open(trigger_id=click.trigger_id, view=modals.loading(title))
+    is_in_modal = click.view is not None and click.view["type"] == "modal"
+    begin = click.client.views_push if is_in_modal else click.client.views_open
+    opened = await begin(trigger_id=click.trigger_id, view=modals.loading(title))
 
     async def show(view: View) -> None:
         await click.client.views_update(view_id=opened["view"]["id"], view=view)
@@ -206,9 +210,58 @@ async def _instructions(bot: Bot, click: Click) -> None:
 
 async def _details(bot: Bot, click: Click) -> None:
     async def build() -> View:
-        return modals.details(await bot.view(click.value, click.actor))
+        return details.run(await bot.view(click.value, click.actor))
 
     await _modal(click, "Details", build)
+
+
+async def _details_subtask(bot: Bot, click: Click) -> None:
+    async def build() -> View:
+        return await _detail(bot, click)
+
+    await _modal(click, "Details", build)
+
+
+async def _turn_details(bot: Bot, click: Click) -> None:
+    await _swap(click, await _detail(bot, click))
+
+
+async def _detail(bot: Bot, click: Click) -> View:
+    """The page about the run, or about one of its subtasks, that the button names."""
+    run_id, number, page = ids.read_detail(click.value)
+    view = await bot.view(run_id, click.actor)
+    if number is None:
+        return details.run(view, page)
+    shown = _subtask(view, number)
+    async with bot.orchestrator.database.read() as session:
+        history = await subtask_history(session, run_id, number)
+    return details.subtask(view, shown, history, page)
+
+
+def _subtask(view: RunView, number: int | None) -> SubtaskView:
+    subtask = view.subtask(number or 0)
+    if subtask is None:
+        raise NotFound("That subtask is no longer in the plan.")
+    return subtask
+
+
+async def _redo(bot: Bot, click: Click) -> None:
+    run_id, number = ids.read_subtask(click.value)
+
+    async def build() -> View:
+        await bot.access.check(run_id, click.actor)
+        view = await bot.view(run_id, click.actor)
+        return modals.redo(view, _subtask(view, number))
+
+    await _modal(click, "Redo", build)
+
+
+async def _save_playbook(bot: Bot, click: Click) -> None:
+    async def build() -> View:
+        await bot.access.check(click.value, click.actor)
+        return modals.save_playbook(await bot.view(click.value, click.actor))
+
+    await _modal(click, "Save as playbook", build)
 
 
 async def _edit_and_retry(bot: Bot, click: Click) -> None:
@@ -217,10 +270,7 @@ async def _edit_and_retry(bot: Bot, click: Click) -> None:
     async def build() -> View:
         await bot.access.check(run_id, click.actor)
         view = await bot.view(run_id, click.actor)
-        subtask = view.subtask(number or 0)
-        if subtask is None:
-            raise NotFound("That subtask is no longer in the plan.")
-        return modals.edit_and_retry(view, subtask, sorted(bot.orchestrator.roles))
+        return modals.edit_and_retry(view, _subtask(view, number), sorted(bot.orchestrator.roles))
 
     await _modal(click, "Edit and retry", build)
 
@@ -241,6 +291,17 @@ async def _answer_question(bot: Bot, click: Click) -> None:
         return modals.answer(view, request)
 
     await _modal(click, "Answer", build)
+
+
+async def _arguments(bot: Bot, click: Click) -> None:
+    async def build() -> View:
+        view = await bot.view(await bot.orchestrator.run_of_request(click.value), click.actor)
+        request = next(r for r in view.requests if r.id == click.value)
+        if request.tool is None:
+            raise NotFound("That question no longer exists.")
+        return details.arguments(request.tool)
+
+    await _modal(click, "Arguments", build)
 
 
 async def _view_of_request(bot: Bot, click: Click, request_id: str) -> RunView:
@@ -280,6 +341,35 @@ async def _feedback(bot: Bot, click: Click) -> None:
     await click.say(done.sentence)
 
 
+async def _timeline(bot: Bot, click: Click) -> None:
+    view = await bot.view(click.value, click.actor)
+    async with bot.orchestrator.database.read() as session:
+        attempts = await attempt_views(session, view.id)
+    shown = timeline.chart(view, attempts, now())
+    if shown is None:
+        raise Outdated("Nothing has run yet, so there is no timeline.")
+    await click.say(f"I am drawing the timeline of {view.name}; it comes into this thread.")
+    async with bot.drawing:
+        picture = await timeline.picture(shown)
+    await click.client.files_upload_v2(
+        channel=view.channel,
+        thread_ts=view.thread,
+        filename=f"{view.name}-timeline.png",
+        title=f"{shown.title} ({shown.subtitle})",
+        alt_txt=f"{shown.title}: {shown.subtitle}",
+        content=picture,
+    )
+
+
+async def _run_again(bot: Bot, click: Click) -> None:
+    run = await bot.access.find(click.value, click.actor)
+    again = Create(task=run.task, channel=run.channel, context=run.context)
+    claim = f"again:{click.trigger_id}"
+    done = await bot.orchestrator.do(again, click.actor, claim=claim)
+    bot.publisher.wake()
+    await click.say(f"{done.sentence} It has a thread of its own.")
+
+
 _HANDLERS: dict[str, Handler] = {
     ids.APPROVE: _approve,
     ids.EDIT: _edit,
@@ -290,6 +380,13 @@ _HANDLERS: dict[str, Handler] = {
     ids.REJECT: _reject,
     ids.INSTRUCTIONS: _instructions,
     ids.DETAILS: _details,
+    ids.DETAILS_SUBTASK: _details_subtask,
+    ids.DETAILS_PREVIOUS: _turn_details,
+    ids.DETAILS_NEXT: _turn_details,
+    ids.TIMELINE: _timeline,
+    ids.RUN_AGAIN: _run_again,
+    ids.SAVE_PLAYBOOK: _save_playbook,
+    ids.REDO: _redo,
     ids.STOP: _stop,
     ids.RETRY: _retry,
     ids.RETRY_ALL: _retry_all,
@@ -298,5 +395,6 @@ _HANDLERS: dict[str, Handler] = {
     ids.ANSWER_WITH_REST: _answer_with_rest,
     ids.ANSWER_QUESTION: _answer_question,
     ids.BREAKDOWN: _breakdown,
+    ids.ARGUMENTS: _arguments,
     ids.FEEDBACK: _feedback,
 }

@@ -2,40 +2,99 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.bot import Bot, Place, answering, tell
-from bot.listeners.events import task_of
+from bot import conversation
+from bot.blocks import ids, modals
+from bot.blocks import shortcut as blocks
+from bot.bot import Bot, answering, problem_in
+from bot.conversation import JsonObject, files_of, task_of
+from bot.listeners.commands import check_in
 from orchestrator.commands import Actor, Create
+from orchestrator.errors import AlreadyTaken, InvalidInput, NotFound
+
+_TITLE = "Orchestrate this"
 
 
 def register(app: AsyncApp, bot: Bot) -> None:
-    """Register the listeners for shortcuts."""
+    """Register the listeners for the shortcut and its dialog."""
 
     @app.shortcut("orchestrate_this")
-    async def orchestrate_this(
-        ack: AsyncAck, shortcut: dict[str, Any], client: AsyncWebClient
+    async def chosen(
+        ack: AsyncAck, shortcut: dict[str, Any], client: AsyncWebClient, context: AsyncBoltContext
     ) -> None:
         await ack()
-        message, channel = shortcut["message"], shortcut["channel"]["id"]
-        thread = message.get("thread_ts") or message["ts"]
-        work = partial(_create, bot, shortcut, channel, thread)
-        say = partial(tell, client, shortcut["user"]["id"], Place(channel, thread))
-        await answering(work, say)
+
+        async def say(sentence: str) -> None:
+            notice = modals.notice(_TITLE, sentence)
+            await client.views_open(trigger_id=shortcut["trigger_id"], view=notice)
+
+        await answering(partial(_ask, shortcut, client, context.bot_user_id), say)
+
+    @app.view(ids.ORCHESTRATE_VIEW)
+    async def submitted(
+        ack: AsyncAck,
+        body: dict[str, Any],
+        view: dict[str, Any],
+        client: AsyncWebClient,
+        context: AsyncBoltContext,
+    ) -> None:
+        actor = Actor(body["team"]["id"], body["user"]["id"])
+        problem = await problem_in(
+            partial(_begin, bot, actor, view, client, context.bot_user_id or "")
+        )
+        if problem is not None:
+            await ack(response_action="errors", errors={modals.first_input(view): problem})
+            return
+        await ack()
+        bot.publisher.wake()
 
 
-async def _create(bot: Bot, shortcut: dict[str, Any], channel: str, thread: str) -> None:
+async def _ask(shortcut: dict[str, Any], client: AsyncWebClient, own_user: str | None) -> None:
+    """Show what will be the task. Raises Refused for a message that cannot be one."""
+    message, channel = shortcut["message"], shortcut["channel"]["id"]
+    said, files = task_of(message.get("text", "")), files_of(message)
+    if message.get("user") == own_user:
+        raise InvalidInput("That message is my own: I only take what others say as a task.")
+    if not said and not files:
+        raise InvalidInput("There is nothing in that message that I could read.")
+    await check_in(client, channel)
+    thread = message.get("thread_ts") or message["ts"]
+    about = {"channel": channel, "ts": message["ts"], "thread": thread}
+    form = blocks.form(said, len(files), about)
+    await client.views_open(trigger_id=shortcut["trigger_id"], view=form)
+
+
+async def _begin(
+    bot: Bot, actor: Actor, view: dict[str, Any], client: AsyncWebClient, own_user: str
+) -> None:
+    """Begin the run in the thread of the message. Raises Refused."""
+    about = json.loads(view["private_metadata"])
+    messages = await conversation.messages_of(client, about["channel"], about["thread"])
+    message = _find(messages, about["ts"])
+    said = task_of(message.get("text", ""))
     create = Create(
-        task=task_of(shortcut["message"].get("text", "")),
-        channel=channel,
-        thread=thread,
-        claim=f"shortcut:{shortcut['trigger_id']}",
+        task=blocks.task(said, view["state"]["values"]),
+        channel=about["channel"],
+        thread=about["thread"],
+        context=conversation.context(messages, own_user, "", but=about["ts"]),
+        files=files_of(message),
     )
-    actor = Actor(shortcut["team"]["id"], shortcut["user"]["id"])
-    await bot.orchestrator.do(create, actor)
-    bot.publisher.wake()
+    # The same dialog is only sent once, whatever Slack makes of it.
+    with suppress(AlreadyTaken):
+        await bot.orchestrator.do(create, actor, claim=f"shortcut:{view['id']}")
+
+
+def _find(messages: list[JsonObject], ts: str) -> JsonObject:
+    for message in messages:
+        if message["ts"] == ts:
+            return message
+    raise NotFound("That message is not there any more.")

@@ -13,19 +13,31 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.blocks import ids, modals
 from bot.bot import Bot, problem_in
-from orchestrator.commands import Actor, Answer, Breakdown, Command, Edit, Replan, Retry
+from orchestrator.commands import (
+    Actor,
+    Answer,
+    Breakdown,
+    Command,
+    Done,
+    Edit,
+    Redo,
+    Replan,
+    Retry,
+    SavePlaybook,
+)
 from orchestrator.errors import NotFound
 from orchestrator.plan import Plan, from_text
 from orchestrator.store.tables import PlanRevision
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Submission:
-    """What a person typed into a modal, and what the modal was about."""
+    """What a person typed into a modal, what the modal was about, and what came of it."""
 
     actor: Actor
     about: dict[str, Any]
     values: dict[str, Any]
+    done: Done | None = None
 
 
 Reader = Callable[[Bot, Submission], Awaitable[Command]]
@@ -43,18 +55,24 @@ def _listener(bot: Bot, reader: Reader) -> Callable[..., Awaitable[None]]:
         about = json.loads(view["private_metadata"])
         submission = Submission(actor, about, view["state"]["values"])
         problem = await problem_in(partial(_carry_out, bot, reader, submission))
-        if problem is None:
-            await ack()
-            bot.publisher.wake()
+        if submission.done is None:
+            # The modal stays open as it is, with the sentence at its first field.
+            await ack(response_action="errors", errors={modals.first_input(view): problem or ""})
             return
-        # The modal stays open as it is, with the sentence at its first field.
-        await ack(response_action="errors", errors={modals.first_input(view): problem})
+        if view["callback_id"] in _TOLD:
+            told = modals.notice(view["title"]["text"], submission.done.sentence)
+            await ack(response_action="update", view=told)
+        else:
+            # What lies below it shows what was before.
+            await ack(response_action="clear")
+        bot.publisher.wake()
 
     return submitted
 
 
 async def _carry_out(bot: Bot, reader: Reader, submission: Submission) -> None:
-    await bot.act(await reader(bot, submission), submission.actor)
+    command = await reader(bot, submission)
+    submission.done = await bot.act(command, submission.actor)
 
 
 async def _edited(bot: Bot, submission: Submission) -> Command:
@@ -89,6 +107,16 @@ async def _edit_and_retry(_: Bot, submission: Submission) -> Command:
     return Retry(about["run_id"], about["subtask"], instructions=instructions, role=role)
 
 
+async def _redo(_: Bot, submission: Submission) -> Command:
+    about = submission.about
+    return Redo(about["run_id"], about["subtask"], modals.typed(submission.values))
+
+
+async def _save_playbook(_: Bot, submission: Submission) -> Command:
+    values = submission.values
+    return SavePlaybook(submission.about["run_id"], modals.named(values), modals.typed(values))
+
+
 async def _plan(bot: Bot, run_id: str, revision: int) -> Plan:
     async with bot.orchestrator.database.read() as session:
         row = await session.get(PlanRevision, (run_id, revision))
@@ -104,4 +132,8 @@ _READERS: dict[str, Reader] = {
     ids.BREAKDOWN_VIEW: _breakdown,
     ids.EDIT_RETRY_VIEW: _edit_and_retry,
     ids.ANSWER_VIEW: _answer,
+    ids.REDO_VIEW: _redo,
+    ids.SAVE_PLAYBOOK_VIEW: _save_playbook,
 }
+# Of what nothing is to be seen elsewhere.
+_TOLD = frozenset({ids.SAVE_PLAYBOOK_VIEW})

@@ -63,6 +63,10 @@ class Administration:
     def uninstall(self, actor: str) -> None:
         """Take the app out of the workspace; what it said stays."""
         self._check_admin(actor)
+        self.revoke()
+
+    def revoke(self) -> None:
+        """The app's tokens are worth nothing any more, and it is told so."""
         if self.directory.is_installed:
             self.events.uninstalled()
             self._set_installed(installed=False)

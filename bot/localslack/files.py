@@ -74,6 +74,11 @@ class Files:
         file = self._storage.get("file", file_id)
         return None if file is None or "state" in file else file
 
+    def delete(self, file: JsonObject) -> None:
+        """Take a file away; messages it was in stay without it."""
+        self._storage.put("file", file["id"], {**file, "state": "deleted"})
+        self.content(file).unlink(missing_ok=True)
+
     def share(self, file_ids: list[str], channel_id: str, ts: str) -> None:
         """Note where files were posted: who may see the message may see the file."""
         for file_id in file_ids:

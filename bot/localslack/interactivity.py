@@ -266,9 +266,7 @@ class Interactivity:
         """Record an acknowledgement Slack would not take; gives what the person is told."""
         at = float(self.timestamps.next())
         self.recorder.add(Call(f"{kind}:ack", answer, at, error.code, error.problems))
-        return PersonError(
-            "bot_error", "Orchestrator answered with something Slack cannot show.", 502
-        )
+        return PersonError("bot_error", "The app answered with something Slack cannot show.", 502)
 
 
 def _channel(channel: JsonObject) -> JsonObject:

@@ -25,6 +25,17 @@ class Manifest:
     home_tab: bool = True
     raw: dict[str, Any] = field(default_factory=dict, repr=False)
 
+    @property
+    def app_name(self) -> str:
+        """What the app is called."""
+        return str((self.raw.get("display_information") or {}).get("name", "Orchestrator"))
+
+    @property
+    def handle(self) -> str:
+        """What people write after the @."""
+        bot = (self.raw.get("features") or {}).get("bot_user") or {}
+        return str(bot.get("display_name", self.app_name.casefold()))
+
     def command(self, name: str) -> dict[str, Any] | None:
         """The declared slash command of that name."""
         return next((c for c in self.commands if c["command"] == name), None)

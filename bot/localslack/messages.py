@@ -196,6 +196,8 @@ class Messages:
         ts = self._timestamps.next()
         whole = {"type": "message", "team": seed.TEAM_ID, **body, "channel": channel["id"]}
         whole["ts"] = ts
+        if "bot_id" in whole:
+            whole["bot_profile"] = self._bot_profile()
         if whole.get("blocks"):
             whole["blocks"] = with_ids(whole["blocks"], [])
         if thread_ts:
@@ -203,6 +205,12 @@ class Messages:
         if broadcast:
             whole["subtype"] = "thread_broadcast"
         return StoredMessage(channel["id"], ts, whole, thread_ts, broadcast)
+
+    def _bot_profile(self) -> JsonObject:
+        bot = self._storage.get("user", seed.BOT_USER)
+        assert bot is not None, "the bot is there from the start"
+        known = {"id": seed.BOT_ID, "app_id": seed.APP_ID, "team_id": seed.TEAM_ID}
+        return {**known, "name": bot["real_name"], "deleted": False}
 
     def _parent_user(self, channel: JsonObject, thread_ts: str) -> dict[str, Any]:
         parent = self._storage.message(channel["id"], thread_ts)

@@ -78,18 +78,7 @@ class ResponseUrls:
 
 def by_the_bot() -> JsonObject:
     """What marks a message as the bot's."""
-    return {
-        "user": seed.BOT_USER,
-        "bot_id": seed.BOT_ID,
-        "app_id": seed.APP_ID,
-        "bot_profile": {
-            "id": seed.BOT_ID,
-            "app_id": seed.APP_ID,
-            "name": "Orchestrator",
-            "deleted": False,
-            "team_id": seed.TEAM_ID,
-        },
-    }
+    return {"user": seed.BOT_USER, "bot_id": seed.BOT_ID, "app_id": seed.APP_ID}
 
 
 def _content(body: JsonObject) -> JsonObject:

@@ -28,11 +28,12 @@ _CHANNELS = (
 _CREATED = 1_700_000_000
 
 
-def seed(storage: Storage) -> None:
-    """Fill an empty storage; one that has a workspace is left alone."""
+def seed(storage: Storage, app_name: str = "Orchestrator", handle: str = "orchestrator") -> None:
+    """Fill an empty storage; one that has a workspace only learns what the app is called."""
+    storage.put("user", BOT_USER, _bot(app_name, handle))
     if storage.get("workspace", TEAM_ID):
         return
-    for user in _users():
+    for user in _people():
         storage.put("user", user["id"], user)
     for channel in [*_channels(), *_direct_messages()]:
         storage.put("channel", channel["id"], channel)
@@ -44,13 +45,15 @@ def seed(storage: Storage) -> None:
     )
 
 
-def _users() -> list[dict[str, Any]]:
-    bot = _user(BOT_USER, "orchestrator", "Orchestrator", tz="UTC", color="#15803d", is_bot=True)
-    people = [
+def _bot(name: str, handle: str) -> dict[str, Any]:
+    return _user(BOT_USER, handle, name, tz="UTC", color="#15803d", is_bot=True)
+
+
+def _people() -> list[dict[str, Any]]:
+    return [
         _user(user_id, name, real_name, tz=tz, color=color, is_admin=is_admin)
         for user_id, name, real_name, is_admin, tz, color in _PEOPLE
     ]
-    return [*people, bot]
 
 
 def _user(
@@ -75,7 +78,7 @@ def _user(
             "real_name": real_name,
             "display_name": real_name if is_bot else name,
             "team": TEAM_ID,
-            **({"bot_id": BOT_ID, "api_app_id": APP_ID} if is_bot else {}),
+            **({"bot_id": BOT_ID, "api_app_id": APP_ID} if is_bot else _email(name)),
         },
         "is_admin": is_admin,
         "is_owner": is_admin,
@@ -86,6 +89,10 @@ def _user(
         "is_app_user": False,
         "updated": _CREATED,
     }
+
+
+def _email(name: str) -> dict[str, str]:
+    return {"email": f"{name}@example.com"}
 
 
 def _channels() -> list[dict[str, Any]]:

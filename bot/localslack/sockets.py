@@ -132,14 +132,14 @@ class Sockets:
         """Ask the bot and give back what it answered. Raises `PersonError`."""
         connection = self._pick()
         if connection is None:
-            raise PersonError("bot_offline", "Orchestrator is not connected at the moment.", 503)
+            raise PersonError("bot_offline", "The app is not connected at the moment.", 503)
         try:
             return await self._exchange(connection, kind, payload)
         except TimeoutError as error:
-            raise PersonError("bot_timeout", "Orchestrator did not answer in time.", 504) from error
+            raise PersonError("bot_timeout", "The app did not answer in time.", 504) from error
         except _ConnectionLost as error:
             raise PersonError(
-                "bot_offline", "Orchestrator went away before it answered.", 503
+                "bot_offline", "The app went away before it answered.", 503
             ) from error
 
     async def disconnect(self, reason: str = "refresh_requested") -> None:

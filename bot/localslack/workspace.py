@@ -71,7 +71,7 @@ def build_workspace(
     welcome: Welcome = NO_WELCOME,
 ) -> Workspace:
     """The workspace in `storage`, filled with people and channels if it is new."""
-    seed.seed(storage)
+    seed.seed(storage, manifest.app_name, manifest.handle)
     feed, inspector = Feed(), Feed()
     recorder, faults = Recorder(inspector), Faults()
     timestamps = Timestamps(clock, storage.latest_ts())

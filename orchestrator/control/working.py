@@ -100,6 +100,8 @@ class Working(Act):
 
     def _redo(self, number: int, feedback: str) -> Done:
         """Back to ready, and everything that rests on it back to waiting."""
+        if self.run.cleared_at is not None:
+            raise Outdated("The results of this run were deleted for their age. Run it again.")
         if self.run.status not in (*_AT_WORK, RunStatus.COMPLETED):
             raise Outdated(f"Nothing can be redone now: {state_of(self.run.status)}.")
         plan = self.plan()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
@@ -32,11 +32,15 @@ class Effort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool of ours that the model may call; `input_schema` is JSON Schema."""
+    """A tool of ours that the model may call; `input_schema` is JSON Schema.
+
+    One that `pauses` ends the conversation for a long time: nobody will go on from it soon.
+    """
 
     name: str
     description: str
     input_schema: JsonObject
+    pauses: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,15 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class MadeFile:
+    """A file that came out of a tool call, to be kept with the run and given to people."""
+
+    name: str
+    content: bytes
+    mimetype: str
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of one call, by how they are billed, and the times server tools were used."""
 
@@ -65,17 +78,11 @@ class Usage:
     cache_read_tokens: int = 0
     cache_write_5m_tokens: int = 0
     cache_write_1h_tokens: int = 0
-    server_tool_uses: int = 0
+    web_searches: int = 0
+    web_fetches: int = 0
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            self.input_tokens + other.input_tokens,
-            self.output_tokens + other.output_tokens,
-            self.cache_read_tokens + other.cache_read_tokens,
-            self.cache_write_5m_tokens + other.cache_write_5m_tokens,
-            self.cache_write_1h_tokens + other.cache_write_1h_tokens,
-            self.server_tool_uses + other.server_tool_uses,
-        )
+        return Usage(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
     @property
     def total_tokens(self) -> int:
@@ -132,7 +139,9 @@ class Reply:
     given and the text is JSON; it is not yet checked against the schema. `tool_calls` are
     calls of our own tools that wait for results. `message` is the assistant message as it
     must stand in the transcript. `container` is to be given with the call that goes on from
-    there. `cost_usd` is None where the model's price is unknown.
+    there. `cost_usd` is None where the model's price is unknown. `files` are those that code
+    made at the service, with names that are safe; `notes` has a sentence for people about each
+    that could not be had.
     """
 
     text: str
@@ -145,6 +154,8 @@ class Reply:
     cost_usd: Decimal | None = None
     request_id: str | None = None
     container: str | None = None
+    files: tuple[MadeFile, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 OnText = Callable[[str], None]

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from orchestrator.errors import ConfigurationError
 from orchestrator.model.base import Usage
 
+# Tokens a prompt needs to be cached at all, with most models.
+CACHED_FROM = 1_024
 _MILLION = Decimal(1_000_000)
 # How gateways name a model: `anthropic/claude-…`, `us.anthropic.claude-…`.
 _PROVIDER = re.compile(r"^(?:.*/)?(?:[\w-]+\.)*")
@@ -54,12 +56,24 @@ class Over(_Strict):
     price: Price
 
 
+class ToolPrices(_Strict):
+    """USD a use of the tools at the service, where that is billed beyond tokens."""
+
+    web_search: Decimal = Field(default=Decimal(0), ge=0)
+    web_fetch: Decimal = Field(default=Decimal(0), ge=0)
+
+    def of(self, usage: Usage) -> Decimal:
+        """USD for the uses in `usage`."""
+        return usage.web_searches * self.web_search + usage.web_fetches * self.web_fetch
+
+
 class ModelPrice(_Strict):
-    """What the models `ids` cost."""
+    """What the models `ids` cost. They cache prompts of `cached_from` tokens and more."""
 
     ids: tuple[str, ...] = Field(min_length=1)
     price: Price
     over: Over | None = None
+    cached_from: int = Field(default=CACHED_FROM, ge=0)
 
     def at(self, prompt_tokens: int) -> Price:
         """The price of a call with that many tokens of prompt."""
@@ -69,10 +83,10 @@ class ModelPrice(_Strict):
 
 
 class PriceList(_Strict):
-    """Prices as of the day `checked`; `server_tool_use` is USD a use."""
+    """Prices as of the day `checked`."""
 
     checked: date
-    server_tool_use: Decimal = Field(default=Decimal(0), ge=0)
+    tools: ToolPrices = ToolPrices()
     models: tuple[ModelPrice, ...] = ()
 
     @classmethod
@@ -95,10 +109,9 @@ class PriceList(_Strict):
 
     def before(self, other: PriceList) -> PriceList:
         """These prices, and those of `other` for what is not among them."""
-        told = "server_tool_use" in self.model_fields_set
         return PriceList(
             checked=self.checked,
-            server_tool_use=self.server_tool_use if told else other.server_tool_use,
+            tools=self.tools if "tools" in self.model_fields_set else other.tools,
             models=self.models + other.models,
         )
 
@@ -108,7 +121,7 @@ class PriceList(_Strict):
         if entry is None:
             return None
         prompt = usage.total_tokens - usage.output_tokens
-        return entry.at(prompt).of(usage) + usage.server_tool_uses * self.server_tool_use
+        return entry.at(prompt).of(usage) + self.tools.of(usage)
 
     def worst_case(self, model: str, input_tokens: int, max_tokens: int) -> Decimal | None:
         """The most USD one request can cost: all input written to the cache, all output used.
@@ -122,6 +135,11 @@ class PriceList(_Strict):
         price = entry.at(input_tokens)
         dearest = max(price.input, price.write_5m)
         return (input_tokens * dearest + max_tokens * price.output) / _MILLION
+
+    def cached_from(self, model: str) -> int:
+        """Tokens a prompt for `model` needs to be cached at all."""
+        entry = self._entry(model)
+        return CACHED_FROM if entry is None else entry.cached_from
 
     def _entry(self, model: str) -> ModelPrice | None:
         names = (model, _PROVIDER.sub("", model))

@@ -37,6 +37,7 @@ from orchestrator.store.tables import (
     RunStatus,
     SubtaskRow,
 )
+from orchestrator.tools.local import OFFERS
 
 # Expected seconds of each subtask of a plan, by number.
 Estimate = Callable[[Plan], Mapping[int, float]]
@@ -56,6 +57,9 @@ class Deployment:
 
 
 _HISTORY = 50
+# As many calls of its model as a worker may need whose tools fetch things from elsewhere; it is
+# told to stop when what was set aside is used up.
+_CALLS_WITH_TOOLS = 3
 
 
 @dataclass(slots=True)
@@ -160,7 +164,9 @@ def _subtask_costs(
             run.task, run.context, settings, Purpose.SUBTASK, len(after[item.number])
         )
         chars += len(item.instructions)
-        costs[item.number] = _worst_case(parameters, roles, item.role, chars, deployment)
+        worst = _worst_case(parameters, roles, item.role, chars, deployment)
+        uses_tools = bool({*item.tools, *roles[item.role].tools} - OFFERS.keys())
+        costs[item.number] = worst.times(_CALLS_WITH_TOOLS) if uses_tools else worst
     return costs
 
 

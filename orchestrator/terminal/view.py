@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from rich.table import Table
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from orchestrator import text
 from orchestrator.errors import NotFound
 from orchestrator.plan import Plan, Subtask
 from orchestrator.store import changes, steady
@@ -197,6 +199,14 @@ def _seconds(attempt: Any, at: datetime) -> str:
     return f"{((attempt.finished_at or at) - attempt.started_at).total_seconds():.1f}"
 
 
+def _call(tool: Mapping[str, Any]) -> str:
+    """A tool's name and its exact arguments; what a terminal would not show is escaped."""
+    shown = json.dumps(tool["arguments"], ensure_ascii=False)
+    if text.clean(shown) != shown:
+        shown = json.dumps(tool["arguments"])
+    return f"{text.one_line(tool['name'])} {shown}"
+
+
 def need(view: View, request: Request) -> str:
     """What the request asks for, in a sentence or two."""
     match request.kind:
@@ -208,5 +218,7 @@ def need(view: View, request: Request) -> str:
             return f"A question about {view.title(request.subtask)}: {request.text}"
         case RequestKind.DEAD_LETTER:
             return f"Out of attempts: {view.title(request.subtask)}. {request.text}"
+        case RequestKind.TOOL:
+            return f"{view.title(request.subtask)} wants to use a tool: {_call(request.data)}"
         case _:
             return f"Needs {request.kind.value.replace('_', ' ')}: {request.text}"

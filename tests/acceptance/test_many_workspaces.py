@@ -339,13 +339,3 @@ async def until(condition):
     async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(0.01)
-
-
-async def test_dbg(both, tenants, rows):
-    ada, _ = both
-    _, plan = await proposed(ada, "Look at apples #question(1)")
-    tenants[0].revoked |= set(tenants[0].tokens)
-    await ada.click(plan, "Approve")
-    await asyncio.sleep(4)
-    print(rows("SELECT id, status, ended_by, version, shown_version FROM run"), rows("SELECT team_id FROM slack_bots"), tenants[0].calls, rows("select * from team"))
-    assert 0

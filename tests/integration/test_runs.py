@@ -19,6 +19,7 @@ from orchestrator.commands import (
     Stop,
 )
 from orchestrator.errors import (
+    AlreadyTaken,
     InvalidInput,
     InvalidPlan,
     ModelEmpty,
@@ -660,7 +661,7 @@ async def test_one_event_makes_one_run_however_often_it_comes(person):
 
     results = await asyncio.gather(*(person.do(create) for _ in range(3)), return_exceptions=True)
 
-    assert [type(result) for result in results] == [Outdated] * 3
+    assert [type(result) for result in results] == [AlreadyTaken] * 3
     assert [run.id for run in await person.runs()] == [first.run_id]
 
 

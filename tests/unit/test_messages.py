@@ -100,7 +100,11 @@ def test_each_answer_has_its_message():
 def test_only_an_answer_that_does_not_fit_is_attached():
     assert messages.attachments(done()) == []
     (file,) = messages.attachments(done("A long answer. " * 2_000))
-    assert (file.key, file.name) == ("answer-file:1", "R-7F3K.md")
+    assert (file.key, file.name, file.title) == (
+        "answer-file:1",
+        "R-7F3K.md",
+        "The answer of R-7F3K",
+    )
     assert file.content.startswith("A long answer.")
 
 

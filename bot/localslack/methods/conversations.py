@@ -92,6 +92,18 @@ def join(call: ApiCall) -> JsonObject:
     return {"channel": directory.for_api(joined)}
 
 
+def leave(call: ApiCall) -> JsonObject:
+    """conversations.leave"""
+    channel = call.channel(joined=False)
+    if channel["is_im"]:
+        raise ApiError("method_not_supported_for_channel_type")
+    if seed.BOT_USER not in channel["members"]:
+        return {"not_in_channel": True}
+    left = call.workspace.directory.leave(channel, seed.BOT_USER)
+    call.workspace.feed.publish("channel", directory.for_person(left), left["members"])
+    return {}
+
+
 def _of_types(call: ApiCall, user: str, *, joined: bool) -> list[JsonObject]:
     types = (call.optional("types") or "public_channel").split(",")
     if set(types) - {*_TYPES.values(), "mpim"}:
@@ -141,5 +153,6 @@ METHODS = (
     Method("conversations.replies", replies, TIER_3, _HISTORY),
     Method("conversations.members", members, TIER_4, _READ),
     Method("conversations.open", open_, TIER_3, ("im:write", "channels:manage", "mpim:write")),
+    Method("conversations.leave", leave, TIER_3, ("channels:manage", "groups:write")),
     Method("conversations.join", join, TIER_3, ("channels:join",)),
 )

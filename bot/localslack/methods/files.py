@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.localslack import limits, seed
 from bot.localslack.errors import ApiError
 from bot.localslack.methods.base import ApiCall, Method
-from bot.localslack.rates import TIER_4
+from bot.localslack.rates import TIER_3, TIER_4
 from bot.localslack.response_urls import by_the_bot
 from bot.localslack.storage import JsonObject
 from bot.localslack.workspace import Workspace
@@ -49,6 +49,17 @@ def info(call: ApiCall) -> JsonObject:
     return {"file": call.workspace.files.shown(file)}
 
 
+def delete(call: ApiCall) -> JsonObject:
+    """files.delete"""
+    file = call.workspace.files.find(call.required("file"))
+    if file is None:
+        raise ApiError("file_not_found")
+    if file["user"] != seed.BOT_USER:
+        raise ApiError("cant_delete_file")
+    call.workspace.files.delete(file)
+    return {}
+
+
 def bot_may_see(workspace: Workspace, file: JsonObject) -> bool:
     """Whether the file is the bot's or was posted where the bot is."""
     if file["user"] == seed.BOT_USER:
@@ -74,5 +85,6 @@ def _channels(call: ApiCall) -> list[JsonObject]:
 METHODS = (
     Method("files.getUploadURLExternal", get_upload_url, TIER_4, ("files:write",)),
     Method("files.completeUploadExternal", complete_upload, TIER_4, ("files:write",)),
+    Method("files.delete", delete, TIER_3, ("files:write",)),
     Method("files.info", info, TIER_4, ("files:read",)),
 )

@@ -29,6 +29,14 @@ def remove(call: ApiCall) -> JsonObject:
     return {}
 
 
+def get(call: ApiCall) -> JsonObject:
+    """reactions.get"""
+    channel = call.channel()
+    message = call.message(channel, call.required("timestamp"))
+    shown = call.workspace.messages.for_api(message)
+    return {"type": "message", "channel": channel["id"], "message": shown}
+
+
 def _reaction(call: ApiCall) -> tuple[JsonObject, StoredMessage, str]:
     name = call.required("name")
     if not re.fullmatch(r"[a-z0-9_+'-]+", name):
@@ -48,5 +56,6 @@ def _reacted(message: StoredMessage, name: str) -> bool:
 
 METHODS = (
     Method("reactions.add", add, TIER_3, ("reactions:write",)),
+    Method("reactions.get", get, TIER_3, ("reactions:read",)),
     Method("reactions.remove", remove, TIER_2, ("reactions:write",)),
 )

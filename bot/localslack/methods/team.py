@@ -1,4 +1,4 @@
-"""api.test, auth.test, apps.connections.open, bots.info, team.info: who is who"""
+"""api.test, auth.test, auth.revoke, apps.connections.open, bots.info, team.info: who is who"""
 
 from __future__ import annotations
 
@@ -21,12 +21,19 @@ def auth_test(call: ApiCall) -> JsonObject:
     return {
         "url": f"{call.workspace.base_url}/",
         "team": call.workspace.directory.team["name"],
-        "user": "orchestrator",
+        "user": _bot(call)["name"],
         "team_id": seed.TEAM_ID,
         "user_id": seed.BOT_USER,
         "bot_id": seed.BOT_ID,
         "is_enterprise_install": False,
     }
+
+
+def revoke(call: ApiCall) -> JsonObject:
+    """auth.revoke: the app takes itself out of the workspace"""
+    if not call.flag("test"):
+        call.workspace.administration.revoke()
+    return {"revoked": not call.flag("test")}
 
 
 def open_connection(call: ApiCall) -> JsonObject:
@@ -43,7 +50,7 @@ def bot_info(call: ApiCall) -> JsonObject:
         "bot": {
             "id": seed.BOT_ID,
             "deleted": False,
-            "name": "Orchestrator",
+            "name": _bot(call)["real_name"],
             "updated": 0,
             "app_id": seed.APP_ID,
             "user_id": seed.BOT_USER,
@@ -57,9 +64,16 @@ def team_info(call: ApiCall) -> JsonObject:
     return {"team": {**call.workspace.directory.team, "email_domain": "", "icon": {}}}
 
 
+def _bot(call: ApiCall) -> JsonObject:
+    bot = call.workspace.directory.user(seed.BOT_USER)
+    assert bot is not None, "the bot is there from the start"
+    return bot
+
+
 METHODS = (
     Method("api.test", api_test, TIER_4, token=None),
     Method("auth.test", auth_test, SPECIAL),
+    Method("auth.revoke", revoke, TIER_3),
     Method("apps.connections.open", open_connection, CONNECT, token=seed.APP_TOKEN),
     Method("bots.info", bot_info, TIER_3, ("users:read",)),
     Method("team.info", team_info, TIER_3, ("team:read",)),

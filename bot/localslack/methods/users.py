@@ -7,7 +7,7 @@ import zoneinfo
 
 from bot.localslack.errors import ApiError
 from bot.localslack.methods.base import ApiCall, Method
-from bot.localslack.rates import TIER_2, TIER_4
+from bot.localslack.rates import TIER_2, TIER_3, TIER_4
 from bot.localslack.storage import JsonObject
 
 
@@ -27,6 +27,15 @@ def listed(call: ApiCall) -> JsonObject:
         "cache_ts": int(call.workspace.clock()),
         "response_metadata": {"next_cursor": cursor},
     }
+
+
+def by_email(call: ApiCall) -> JsonObject:
+    """users.lookupByEmail"""
+    wanted = call.required("email").casefold()
+    for user in call.workspace.directory.users():
+        if user["profile"].get("email") == wanted and not user["deleted"]:
+            return {"user": _shown(user)}
+    raise ApiError("users_not_found")
 
 
 def groups(call: ApiCall) -> JsonObject:
@@ -55,6 +64,7 @@ def _shown(user: JsonObject) -> JsonObject:
 METHODS = (
     Method("users.info", info, TIER_4, ("users:read",)),
     Method("users.list", listed, TIER_2, ("users:read",)),
+    Method("users.lookupByEmail", by_email, TIER_3, ("users:read.email",)),
     Method("usergroups.list", groups, TIER_2, ("usergroups:read",)),
     Method("usergroups.users.list", group_users, TIER_2, ("usergroups:read",)),
 )

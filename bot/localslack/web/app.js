@@ -16,7 +16,7 @@ import {
   setInstalled,
   setMe,
 } from "./directory.js";
-import { h } from "./dom.js";
+import { h, place } from "./dom.js";
 import { HomeView } from "./home.js";
 import { inspector } from "./inspector.js";
 import { closeMenu } from "./menu.js";
@@ -40,6 +40,7 @@ class App {
   route = { channel: null, thread: null, home: false };
   #stopListening = () => {};
   #bot = false;
+  #answering = false;
 
   constructor() {
     const openMenu = () => this.#showSidebar(true);
@@ -103,12 +104,12 @@ class App {
     const channel = named ?? firstChannel();
     const changed = this.route.channel !== channel.id;
     this.route = { channel: channel.id, thread: thread ?? null, home: false };
-    el("main").replaceChildren(this.channel.node);
+    place(el("main"), [this.channel.node]);
     const opening = changed
       ? this.channel.open(channel, { unreadAfter: lastRead(channel.id) })
       : null;
     if (channel.is_im && changed) told(api.openHome(getMe(), "messages"));
-    if (thread) await this.thread.open(channel.id, thread);
+    if (thread) await this.#showThread(channel.id, thread);
     else this.thread.close();
     await opening;
     if (message) this.thread.feed.reveal(message);
@@ -120,7 +121,7 @@ class App {
   async #goHome() {
     this.route = { channel: null, thread: null, home: true };
     this.thread.close();
-    el("main").replaceChildren(this.home.node);
+    place(el("main"), [this.home.node]);
     this.#updateSidebar();
     await this.home.open();
   }
@@ -132,8 +133,19 @@ class App {
   }
 
   #openThread(ts) {
-    location.hash = `#/${this.route.channel}/${ts}`;
-    el("thread-composer").focus({ preventScroll: true });
+    this.#answering = true;
+    const hash = `#/${this.route.channel}/${ts}`;
+    if (location.hash === hash) return this.#showThread(this.route.channel, ts);
+    location.hash = hash;
+    return null;
+  }
+
+  /** Shows a thread; whoever opened it by hand goes on in its message box. */
+  #showThread(channel, ts) {
+    const opening = this.thread.open(channel, ts);
+    if (this.#answering) el("thread-composer").focus({ preventScroll: true });
+    this.#answering = false;
+    return opening;
   }
 
   #closeThread() {

@@ -38,7 +38,7 @@ function envelopeEntry(envelope) {
     number,
     at,
     kind: "envelope",
-    name: payload.event?.type ?? payload.command ?? payload.type ?? type,
+    name: payload.event?.subtype ?? payload.event?.type ?? payload.command ?? payload.type ?? type,
     about: aboutEnvelope(payload),
     failed: !acked,
     outcome: `${acked ? "acked" : "no answer"}${again}`,
@@ -62,7 +62,7 @@ function aboutEnvelope(payload) {
   return [
     place(event.channel?.id ?? event.channel ?? event.channel_id),
     getUser(user) ? userName(user) : null,
-    short(action?.text?.text ?? action?.action_id ?? event.text ?? event.view?.callback_id),
+    short(action?.text?.text ?? action?.action_id ?? event.text ?? event.message?.text ?? event.view?.callback_id),
   ]
     .filter((part) => typeof part === "string" && part)
     .join(" · ");

@@ -275,3 +275,55 @@ async def test_calls_are_recorded_without_tokens(client, workspace):
 async def admin(workspace, path, **body):
     async with workspace.session.post(f"{workspace.url}/local/{path}", json=body) as response:
         assert (await response.json())["ok"]
+
+
+async def test_reactions_are_read_back(client, ada):
+    said = await ada.post("#general", "hello")
+    await ada.react(said, "eyes")
+    found = await client.reactions_get(channel=GENERAL, timestamp=said.ts)
+    assert found["message"]["reactions"] == [{"name": "eyes", "users": [ada.id], "count": 1}]
+
+
+async def test_a_person_is_found_by_address(client, ada):
+    found = await client.users_lookupByEmail(email="Ada@example.com")
+    assert found["user"]["id"] == ada.id
+    assert await refused(client.users_lookupByEmail(email="x@y.z")) == "users_not_found"
+
+
+async def test_a_bot_leaves_a_channel_by_itself(client):
+    await client.conversations_leave(channel=GENERAL)
+    posted = client.chat_postMessage(channel=GENERAL, text="x")
+    assert await refused(posted) == "not_in_channel"
+    assert (await client.conversations_leave(channel=GENERAL))["not_in_channel"]
+
+
+async def test_a_deleted_file_is_gone_from_its_message(client, ada):
+    uploaded = await client.files_upload_v2(channel=GENERAL, content="x", filename="a.txt")
+    file_id = uploaded["files"][0]["id"]
+    shared = await ada.wait_for("general", lambda message: bool(message.files))
+    await client.files_delete(file=file_id)
+    assert (await ada.current(shared)).files == []
+    assert await refused(client.files_info(file=file_id)) == "file_not_found"
+    foreign = await ada.attach(("b.txt", b"x"))
+    assert await refused(client.files_delete(file=foreign)) == "cant_delete_file"
+
+
+async def test_an_app_that_revokes_its_token_is_out(client):
+    assert not (await client.auth_revoke(test=True))["revoked"]
+    assert (await client.auth_revoke())["revoked"]
+    assert await refused(client.auth_test()) == "account_inactive"
+
+
+async def test_the_app_is_called_as_its_manifest_says(tmp_path):
+    manifest = tmp_path / "votes.yml"
+    manifest.write_text(
+        "display_information: {name: Votes}\nfeatures: {bot_user: {display_name: votes}}\n"
+    )
+    async with LocalSlack.start(manifest=manifest) as workspace:
+        client = AsyncWebClient(token=workspace.bot_token, base_url=workspace.api_url)
+        assert (await client.auth_test())["user"] == "votes"
+        ada = workspace.person("Ada")
+        said = await ada.post("general", "hello @votes")
+        assert said.text == f"hello <@{BOT_USER}>"
+        posted = await client.chat_postMessage(channel=GENERAL, text="hi")
+        assert posted["message"]["bot_profile"]["name"] == "Votes"

@@ -41,7 +41,7 @@ def test_an_offline_answer_is_marked():
 def test_the_answer_can_be_looked_into_and_judged():
     payload = checked(answer.answer(done()))
 
-    assert labels(payload.blocks) == ["Details"]
+    assert labels(payload.blocks) == ["Details", "Timeline", "Run again", "Save as playbook"]
     thumbs = next(node for node in nodes(payload.blocks) if node.get("action_id") == "feedback")
     assert thumbs["positive_button"]["value"] == f"{RUN}:up"
     assert thumbs["negative_button"]["value"] == f"{RUN}:down"

@@ -6,8 +6,6 @@ from block_views import (
     HOSTILE,
     RUN,
     checked_modal,
-    done,
-    going,
     hostile,
     labels,
     large,
@@ -24,7 +22,7 @@ from block_views import (
 from bot.blocks import edit_form, modals
 from bot.localslack.inputs import initial_state
 from orchestrator.plan import Plan, Subtask
-from orchestrator.store.tables import RequestKind, RunStatus, SubtaskStatus
+from orchestrator.store.tables import RequestKind, RunStatus
 
 ROLES = ["analyst", "generalist", "researcher", "writer"]
 QUESTION = request(RequestKind.QUESTION, subtask=1, text="Which one?")
@@ -68,31 +66,9 @@ def test_instructions_show_everything_about_the_plan():
     assert "analyst · after 1 · priority 1" in said
 
 
-def test_details_show_how_each_subtask_went():
-    view = going(SubtaskStatus.DEAD, SubtaskStatus.SUCCEEDED)
-    known = (
-        replace(view.subtasks[0], tries=3, seconds=12.0, error="No answer."),
-        replace(view.subtasks[1], output="It is blue."),
-    )
-    said = words(checked_modal(modals.details(replace(view, subtasks=known))))
-
-    assert "failed · researcher · 3 attempts · 12 s" in said
-    assert "What went wrong\nNo answer." in said
-    assert "Result\nIt is blue." in said
-    assert "1 of 2 done" in said
-    assert "12,345 tokens · $0.0132" in said
-
-
-@pytest.mark.parametrize("state", RunStatus)
-def test_there_are_details_in_every_state(state):
-    checked_modal(modals.details(run(state)))
-    checked_modal(modals.details(run(state, subtasks=(), goal="", revisions=(), revision=0)))
-
-
 @pytest.mark.parametrize("count", [50, 90, 500])
 @pytest.mark.parametrize("text", ["Find every fact", "👩‍👩‍👧‍👦"])
 def test_large_runs_can_be_looked_into(count, text):
-    checked_modal(modals.details(large(count, text)))
     checked_modal(modals.instructions(large(count, text)))
 
 
@@ -305,7 +281,8 @@ def test_hostile_text_in_a_dialog_is_only_text(text, state):
     )
     for made in (
         modals.instructions(view),
-        modals.details(view),
+        modals.redo(view, dead),
+        modals.save_playbook(view),
         modals.edit(view, odd, [text, *ROLES]),
         modals.edit_as_text(view, odd),
         modals.edit_and_retry(view, dead, ROLES),
@@ -318,5 +295,14 @@ def test_hostile_text_in_a_dialog_is_only_text(text, state):
         assert [m for m in live_mentions(made) if m != "<@U999|you>"] == []
 
 
-def test_details_of_a_finished_run_have_its_duration():
-    assert "took 2 min 5 s" in words(modals.details(done()))
+def test_a_redo_names_what_is_done_again_with_it():
+    said = words(checked_modal(modals.redo(run(), run().subtasks[0])))
+    assert "So is what rests on it: subtasks 2 and 3." in said
+    last = words(checked_modal(modals.redo(run(), run().subtasks[2])))
+    assert "rests on it" not in last
+
+
+def test_a_playbook_is_offered_a_name_made_of_the_goal():
+    view = checked_modal(modals.save_playbook(run(goal="Compare <!here> Job Queues, please!")))
+    assert modals.named(entered(view)) == "compare-here-job-queues"
+    assert about(view) == {"run_id": RUN}
