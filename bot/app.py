@@ -12,7 +12,10 @@ import aiohttp
 import structlog
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.listener.async_listener_start_handler import AsyncListenerStartHandler
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
@@ -64,23 +67,28 @@ async def open_bot(
     installations = Installations(database, tokens, client, orchestrator.leave)
     publisher = Publisher(database, installations.client, settings.updates_per_minute)
     unsubscribe = orchestrator.subscribe(partial(_show, publisher))
-    warming = asyncio.create_task(installations.warm())
+    installations.start()
     publisher.start()
-    downloads = Downloads(orchestrator.attachments, installations.client, settings.file_bytes)
+    downloads = Downloads(
+        orchestrator.attachments,
+        installations.client,
+        publisher.first_replies,
+        settings.file_bytes,
+    )
     unsubscribe_downloads = orchestrator.subscribe(partial(_download, downloads))
     downloads.start()
     clock = Clock(orchestrator, installations, settings, publisher.wake)
     clock.start()
+    access = Access(database, installations.client)
+    bot = Bot(orchestrator, publisher, access, settings, installations)
     try:
-        access = Access(database, installations.client)
-        yield Bot(orchestrator, publisher, access, settings, installations)
+        yield bot
     finally:
+        await bot.finish()
         clock.stop()
         unsubscribe()
         unsubscribe_downloads()
         await downloads.stop()
-        warming.cancel()
-        await asyncio.gather(warming, return_exceptions=True)
         await publisher.stop()
         await installations.close()
 
@@ -111,9 +119,22 @@ def app_of(
         ignoring_self_events_enabled=True,
         oauth_flow=oauth_flow,
     )
+    app.listener_runner.listener_start_handler = _Kept(bot)
     app.middleware(partial(_note_organisation, bot.installations))
     listeners.register(app, bot)
     return app
+
+
+class _Kept(AsyncListenerStartHandler):
+    """Bolt goes on with a listener after the acknowledgement, and holds on to it no more."""
+
+    def __init__(self, bot: Bot) -> None:
+        self._bot = bot
+
+    async def handle(self, request: AsyncBoltRequest, response: BoltResponse | None) -> None:
+        """A listener starts, in a task of its own."""
+        if (task := asyncio.current_task()) is not None:
+            self._bot.keep(task)
 
 
 async def _note_organisation(

@@ -24,6 +24,7 @@ from orchestrator.orchestrator import Orchestrator
 
 log = structlog.get_logger(__name__)
 
+_FINISH_S = 5.0
 # A click is good for three seconds.
 _TOO_LATE = frozenset({"expired_trigger_id", "trigger_expired"})
 
@@ -72,9 +73,22 @@ class Bot:
     def begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Do `work` even if nobody waits for it any more."""
         task = asyncio.create_task(work)
+        self.keep(task)
+        return task
+
+    def keep(self, task: asyncio.Task[Any]) -> None:
+        """Hold on to work that nobody waits for, so that it is finished before the end."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return task
+
+    async def finish(self, within_s: float = _FINISH_S) -> None:
+        """Let what people have asked for come to its end; what takes too long is broken off."""
+        if not self._tasks:
+            return
+        _, unfinished = await asyncio.wait(self._tasks, timeout=within_s)
+        for task in unfinished:
+            task.cancel()
+        await asyncio.gather(*unfinished, return_exceptions=True)
 
     async def view(self, run_id: str, actor: Actor) -> RunView:
         """The view of a run, if this person may see it. Raises NotFound."""

@@ -28,13 +28,17 @@ _MOST_PAGES = 5
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A message of a person. `thread` is None outside of threads; `text` is without the mention."""
+    """A message of a person. `thread` is None outside of threads; `text` is without the mention.
+
+    `files` are those Slack told of: with a mention it may tell of none though there are some.
+    """
 
     actor: Actor
     channel: str
     ts: str
     thread: str | None
     text: str
+    files: tuple[NewFile, ...] = ()
 
     @classmethod
     def of(cls, team_id: str, channel: str, message: JsonObject) -> Said:
@@ -46,6 +50,7 @@ class Said:
             ts=message["ts"],
             thread=None if thread == message["ts"] else thread,
             text=task_of(message.get("text", "")),
+            files=files_of(message),
         )
 
     @property
@@ -178,6 +183,15 @@ def context(messages: Sequence[JsonObject], own_user: str | None, answer: str, b
     if answer:
         parts.append(answer[: _MOST_CONTEXT // 2])
     return "\n".join(parts)
+
+
+def files_in(
+    messages: Sequence[JsonObject], own_user: str | None, first: str
+) -> tuple[NewFile, ...]:
+    """The files that people attached in a thread: of the message `first`, then the latest."""
+    by_people = [m for m in messages if m.get("user") != own_user]
+    ordered = sorted(by_people, key=lambda m: (m["ts"] == first, float(m["ts"])), reverse=True)
+    return tuple(file for message in ordered for file in files_of(message))
 
 
 def _kept(lines: Sequence[str], most: int) -> list[str]:

@@ -13,13 +13,16 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
+from bot.conversation import files_of
 from orchestrator.attachments import Attachments, PendingFile
+from orchestrator.commands import NewFile
 from orchestrator.errors import NotInstalled
 from orchestrator.files.file import safe_name
 
 log = structlog.get_logger(__name__)
 
 Clients = Callable[[str], Awaitable[AsyncWebClient]]
+Ready = Callable[[], Awaitable[None]]
 
 _SWEEP_SECONDS = 5.0
 _AT_ONCE = 4
@@ -31,6 +34,15 @@ _TRANSIENT = frozenset({"ratelimited", "internal_error", "fatal_error", "service
 _ELSEWHERE = frozenset({"hidden_by_limit", "tombstone", "external"})
 
 
+_MESSAGE = "message:"
+
+
+def attached_to(channel: str, ts: str) -> NewFile:
+    """Stands for whatever is attached to a message, until that has been looked up: Slack does
+    not always tell of it together with the message."""
+    return NewFile("", "", 0, f"{_MESSAGE}{channel}:{ts}")
+
+
 class _Unavailable(Exception):
     """The file cannot be had; the words say why and follow its name."""
 
@@ -40,10 +52,16 @@ class _TryAgain(Exception):
 
 
 class Downloads:
-    """A loop that gets what is pending. `start` it once; `wake` says that there may be more."""
+    """A loop that gets what is pending. `start` it once; `wake` says that there may be more.
 
-    def __init__(self, attachments: Attachments, clients: Clients, limit_bytes: int) -> None:
+    It begins when `ready` returns: whoever waits for a first reply goes before it.
+    """
+
+    def __init__(
+        self, attachments: Attachments, clients: Clients, ready: Ready, limit_bytes: int
+    ) -> None:
         self._attachments = attachments
+        self._ready = ready
         self._clients = clients
         self._limit = limit_bytes
         self._places = asyncio.Semaphore(_AT_ONCE)
@@ -68,6 +86,7 @@ class Downloads:
 
     async def _run(self) -> None:
         while True:
+            await self._ready()
             try:
                 for file in await self._attachments.pending():
                     self._begin(file)
@@ -85,6 +104,9 @@ class Downloads:
         task.add_done_callback(lambda _: self._under_way.pop(file.id, None))
 
     async def _get(self, file: PendingFile) -> None:
+        if file.source.startswith(_MESSAGE):
+            await self._look_up(file)
+            return
         try:
             async with self._places, asyncio.timeout(_SECONDS):
                 content = await self._downloaded(file)
@@ -95,6 +117,26 @@ class Downloads:
             await self._refuse(file, "it could not be downloaded from Slack.")
         else:
             await self._attachments.read(file, content)
+
+    async def _look_up(self, file: PendingFile) -> None:
+        """Put what is attached to a message in the place of what stands for it."""
+        channel, _, ts = file.source.removeprefix(_MESSAGE).partition(":")
+        try:
+            async with self._places, asyncio.timeout(_SECONDS):
+                client = await self._clients(file.team_id)
+                found = await client.conversations_replies(channel=channel, ts=ts, limit=1)
+        except (TimeoutError, NotInstalled, aiohttp.ClientError, SlackClientError) as error:
+            if _passes(error):
+                log.warning("message_not_looked_up", run=file.run_id, exc_info=True)
+                return
+            log.warning("message_not_found", run=file.run_id)
+            await self._attachments.replace(file, ())
+            return
+        messages = [m for m in found["messages"] if m["ts"] == ts]
+        files = files_of(messages[0]) if messages else ()
+        await self._attachments.replace(file, files)
+        if files:
+            self.wake()
 
     async def _refuse(self, file: PendingFile, why: str) -> None:
         await self._attachments.refuse(file, f"“{safe_name(file.name)}” was not read: {why}")
@@ -132,11 +174,18 @@ class Downloads:
         return bytes(content)
 
 
+def _passes(error: Exception) -> bool:
+    """Whether it is worth asking again a little later."""
+    if not isinstance(error, SlackApiError):
+        return not isinstance(error, NotInstalled)
+    return error.response.get("error") in _TRANSIENT or error.response.status_code >= 500
+
+
 async def _address(client: AsyncWebClient, file: PendingFile) -> str:
     try:
         info = (await client.files_info(file=file.source))["file"]
     except SlackApiError as error:
-        if error.response.get("error") in _TRANSIENT or error.response.status_code >= 500:
+        if _passes(error):
             raise _TryAgain from error
         raise _Unavailable("Slack does not show it to me.") from error
     url = info.get("url_private_download") or info.get("url_private")

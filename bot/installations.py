@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
@@ -134,27 +134,19 @@ class Installations:
         self._looking: dict[Key, asyncio.Task[_Known | None]] = {}
         self._homes: dict[str, Key] = {}
         self._keys: dict[str, Key] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closing = False
         client.retry_handlers.append(_Watch(self._is_gone))
 
-    async def warm(self) -> None:
+    def start(self) -> None:
         """Try every token, so that the first events need not wait, and see which are gone."""
-        places = asyncio.Semaphore(_AT_ONCE)
-
-        async def look(key: Key) -> None:
-            async with places:
-                await self._find(key)
-
-        keys = await self._tokens.keys()
-        found = await asyncio.gather(*(look(key) for key in keys), return_exceptions=True)
-        for error in found:
-            if isinstance(error, Exception):
-                log.warning("token_not_tried", error=f"{type(error).__name__}: {error}"[:200])
+        self._begin(self._try_all())
 
     async def close(self) -> None:
-        """Finish what is under way."""
-        under_way = {*self._tasks, *self._looking.values()}
-        await asyncio.gather(*under_way, return_exceptions=True)
+        """Finish the calls under way."""
+        self._is_closing = True
+        while under_way := {*self._tasks, *self._looking.values()}:
+            await asyncio.gather(*under_way, return_exceptions=True)
 
     async def client(self, team_id: str) -> AsyncWebClient:
         """The client for a team. Raises NotInstalled, and SlackApiError for a token not tried."""
@@ -209,6 +201,20 @@ class Installations:
         await self._remove(key, None if is_org else team_id)
 
     # --- tokens -----------------------------------------------------------------------------
+
+    async def _try_all(self) -> None:
+        places = asyncio.Semaphore(_AT_ONCE)
+
+        async def look(key: Key) -> None:
+            async with places:
+                if not self._is_closing:
+                    await self._find(key)
+
+        keys = await self._tokens.keys()
+        found = await asyncio.gather(*(look(key) for key in keys), return_exceptions=True)
+        for error in found:
+            if isinstance(error, Exception):
+                log.warning("token_not_tried", error=f"{type(error).__name__}: {error}"[:200])
 
     async def _find(self, key: Key) -> _Known | None:
         """What is known of the installation, looked up once however many ask."""
@@ -286,9 +292,7 @@ class Installations:
             return
         known = self._known.get(key)
         team_id = key.team_id or (known.identity.team_id if known and not known.is_org else None)
-        task = asyncio.create_task(self._remove(key, team_id))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._begin(self._remove(key, team_id))
 
     async def _remove(self, key: Key, team_id: str | None) -> None:
         """Forget the token, and tell of every team that has lost the bot with it."""
@@ -302,6 +306,11 @@ class Installations:
             self._homes.pop(team, None)
             await self._on_left(team)
             log.info("removed_from_team", team=team)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _forget(self, key: Key) -> None:
         self._known.pop(key, None)

@@ -39,6 +39,7 @@ METADATA = "orchestrator_message"
 
 _SWEEP_SECONDS = 1.0
 _AT_ONCE = 8
+_FIRST_REPLIES_S = 0.5
 _POSTS_PER_MINUTE = 60.0
 _POST_BURST = 4
 
@@ -131,10 +132,10 @@ class Publisher:
             self._announcing.add(task)
             task.add_done_callback(self._announcing.discard)
 
-    async def first_replies(self, within_s: float) -> None:
-        """Return when nobody waits for a first message any more, or `within_s` seconds later."""
+    async def first_replies(self) -> None:
+        """Return when nobody waits for a first message any more, or half a second later."""
         if self._announcing:
-            await asyncio.wait(self._announcing, timeout=within_s)
+            await asyncio.wait(self._announcing, timeout=_FIRST_REPLIES_S)
 
     def wake(self) -> None:
         """Something was committed: look for threads that are behind now, not at the next sweep."""

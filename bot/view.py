@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -39,6 +40,10 @@ _T = TypeVar("_T", bound=SQLModel)
 
 # Columns of attempts that can be large and are not shown.
 _LARGE = (Attempt.prompt, Attempt.transcript, Attempt.data)
+
+_DECEPTIVE = re.compile(
+    "[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]|<(?=[@!#])"
+)
 
 # Characters of a result that a card shows; the whole of it is in Details.
 _BEGINNING = 600
@@ -393,12 +398,14 @@ def _tool(request: Request) -> ToolAsk | None:
     if request.kind is not RequestKind.TOOL:
         return None
     told = request.data or {}
-    arguments = _json(told.get("arguments", {}))
+    arguments = exact_json(told.get("arguments", {}))
     return ToolAsk(str(told.get("name", "")), arguments, bool(told.get("is_cut_off")))
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2)
+def exact_json(value: Any) -> str:
+    """Exactly this value, and as it looks: what could hide, reverse or notify is escaped."""
+    written = json.dumps(value, ensure_ascii=False, indent=2)
+    return _DECEPTIVE.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
 
 
 def _answer(run: Run, attempts: Iterable[Attempt]) -> AnswerView | None:
@@ -470,7 +477,7 @@ async def subtask_history(session: AsyncSession, run_id: str, number: int) -> Su
             ToolCallView(
                 attempt_id=call.attempt_id,
                 name=call.name,
-                arguments=_json(call.arguments),
+                arguments=exact_json(call.arguments),
                 status=call.status,
                 output=call.output,
                 is_error=call.is_error,

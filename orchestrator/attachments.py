@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlmodel import col, select
 
+from orchestrator.commands import NewFile
+from orchestrator.control import creating
 from orchestrator.errors import UnreadableFile
 from orchestrator.events import Event, EventKind
 from orchestrator.files.extract import Extract
@@ -75,6 +77,11 @@ class Attachments:
         """Go on without the file; `sentence` tells people why."""
         await self._settle(file, {"status": FileStatus.REFUSED, "note": sentence}, None)
 
+    async def replace(self, file: PendingFile, files: Sequence[NewFile]) -> None:
+        """A file stood for all that came with a message: it was these, or none."""
+        if await self._database.write(partial(_replace, file=file, files=files)):
+            self._wake(file.run_id)
+
     async def _settle(
         self, file: PendingFile, columns: dict[str, Any], content: dict[str, Any] | None
     ) -> None:
@@ -102,6 +109,36 @@ def _content(extract: Extract, content: bytes) -> dict[str, Any]:
     return {"content": content, "text": extract.text or None, "shape": shape}
 
 
+def _replace(connection: Connection, file: PendingFile, files: Sequence[NewFile]) -> bool:
+    """Put `files` in the place of the one that stood for them, once."""
+    artifact = calls.artifact
+    gone = connection.execute(
+        sa.delete(artifact).where(artifact.c.id == file.id, artifact.c.status == FileStatus.PENDING)
+    )
+    if gone.rowcount != 1:
+        return False
+    rows = [creating.pending(file.run_id, new) for new in files[: creating.MOST_FILES]]
+    if rows:
+        connection.execute(sa.insert(artifact), rows)
+    _count(connection, file.run_id, len(rows) - 1)
+    return True
+
+
+def _count(connection: Connection, run_id: str, more: int) -> None:
+    """So many files more, or less, that the run waits for."""
+    run = changes.run
+    connection.execute(
+        sa.update(run)
+        .where(run.c.id == run_id)
+        .values(
+            files_pending=run.c.files_pending + more,
+            commands=run.c.commands + 1,
+            version=run.c.version + 1,
+            updated_at=now(),
+        )
+    )
+
+
 def _save(
     connection: Connection,
     file: PendingFile,
@@ -109,7 +146,7 @@ def _save(
     content: dict[str, Any] | None,
 ) -> bool:
     """Settle the file, once; whether it was still to be read."""
-    run, artifact = changes.run, calls.artifact
+    artifact = calls.artifact
     settled = connection.execute(
         sa.update(artifact)
         .where(artifact.c.id == file.id, artifact.c.status == FileStatus.PENDING)
@@ -119,16 +156,7 @@ def _save(
         return False
     if content is not None:
         connection.execute(sa.insert(calls.content), [{"artifact_id": file.id, **content}])
-    connection.execute(
-        sa.update(run)
-        .where(run.c.id == file.run_id)
-        .values(
-            files_pending=run.c.files_pending - 1,
-            commands=run.c.commands + 1,
-            version=run.c.version + 1,
-            updated_at=now(),
-        )
-    )
+    _count(connection, file.run_id, -1)
     data = {"name": file.name, "note": columns["note"]}
     changes.add_events(connection, [Event(EventKind.FILE_READ, file.run_id, data=data)])
     return True

@@ -33,6 +33,7 @@ _MACROS = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
+_MOST_CHARS = 150
 _FIELDS = ("minute", "hour", "day of the month", "month", "day of the week")
 _NUMBERS = re.compile(r"[0-9*,/-]+")
 _NAMES = re.compile(r"[0-9a-z*,/-]+")
@@ -88,6 +89,8 @@ class Timetable:
 def read(cron: str, timezone: str = "UTC") -> Timetable:
     """The timetable that `cron` means. Raises InvalidInput that says what is wrong with it."""
     typed = text.one_line(cron).lower()
+    if len(typed) > _MOST_CHARS:
+        raise InvalidInput(f"That is too long for a time. {_for_example()}")
     fields = _MACROS.get(typed, typed).split()
     if len(fields) != len(_FIELDS):
         raise InvalidInput(

@@ -29,6 +29,7 @@ ASK_PERSON = Tool(
         "required": ["question", "options"],
         "additionalProperties": False,
     },
+    pauses=True,
 )
 
 # Every attempt sends and stores the overview of the plan, so it must not grow without limit.

@@ -130,7 +130,8 @@ def subtask(view: RunView, shown: SubtaskView, history: SubtaskHistory, page: in
 def arguments(tool: ToolAsk) -> View:
     """With what a worker wants to use a tool: all of it, or it is said that it is not all."""
     blocks: list[Block] = [header(text.line(tool.name, 150))]
-    blocks += [text.rich_text(part) for part in _preformatted(tool.arguments, _MOST_ARGUMENTS)]
+    shown = _parts(tool.arguments[:_MOST_ARGUMENTS])
+    blocks += [text.rich_text(text.preformatted(part)) for part in shown]
     if len(tool.arguments) > _MOST_ARGUMENTS:
         blocks.append(context(f"✂️ Of {len(tool.arguments):,} characters, which is all that fits."))
     return _view("Arguments", blocks)
@@ -178,7 +179,8 @@ def _call(call: ToolCallView) -> Iterator[Block]:
     parts = [text.section(text.span(said, bold=True))]
     if call.decided_by:
         parts.append(text.section(text.span("Decided by "), text.user(call.decided_by)))
-    yield text.rich_text(*parts, *_preformatted(call.arguments, _MOST_OF_A_CALL))
+    shown = [text.preformatted(part) for part in _parts(call.arguments[:_MOST_OF_A_CALL])]
+    yield text.rich_text(*parts, *shown)
     if call.output:
         yield text.rich_text(*_preformatted(call.output, _MOST_OF_A_CALL))
 
@@ -186,17 +188,16 @@ def _call(call: ToolCallView) -> Iterator[Block]:
 def _long(title: str, content: str) -> Iterator[Block]:
     """A text that may be long, whole, in blocks of which each is short enough."""
     yield header(title)
-    for part in _parts(content, _MOST_TEXT):
+    for part in _parts(text.block(content, _MOST_TEXT)):
         yield text.rich_text(text.section(text.span(part)))
 
 
 def _preformatted(content: str, most: int) -> list[text.Part]:
-    return [text.preformatted(part) for part in _parts(content, most)]
+    return [text.preformatted(part) for part in _parts(text.block(content, most))]
 
 
-def _parts(content: str, most: int) -> list[str]:
+def _parts(left: str) -> list[str]:
     """The text in pieces, cut at ends of lines where there are some."""
-    left = text.block(content, most)
     parts = []
     while len(left) > _MOST_PART:
         cut = left.rfind("\n", _MOST_PART // 2, _MOST_PART)

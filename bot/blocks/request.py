@@ -216,7 +216,7 @@ def _tool(view: RunView, request_: RequestView, tool: ToolAsk, extent: _Extent) 
     what = f"Subtask {request_.subtask} of {view.name} {_wants(tool)}"
     parts = [
         text.section(text.span(name, bold=True)),
-        text.preformatted(text.block(tool.arguments, extent.asked)),
+        text.preformatted(tool.arguments[: extent.asked]),
     ]
     if subtask is not None:
         title = text.span(f"{subtask.number}. {text.line(subtask.title, extent.title)}")

@@ -11,8 +11,9 @@ from bot.schedules import ScheduleView
 from orchestrator.schedules import EXAMPLE
 from orchestrator.text import plural
 
-# Two blocks each, and 50 are a message.
+# Two blocks each, and 50 are a message. Of so many a message only has room for the essence.
 MOST = 20
+_MANY = 8
 
 _EXAMPLE = f'`/schedules add "{EXAMPLE}" Summarise what is new about our competitors`'
 _COMMANDS = (
@@ -44,17 +45,20 @@ def added(view: ScheduleView) -> Payload:
 
 
 def rows(views: Iterable[ScheduleView]) -> list[Block]:
-    """Each schedule with its buttons."""
-    return [block for view in list(views)[:MOST] for block in _row(view)]
+    """Each schedule with its buttons; the briefer, the more there are."""
+    shown = list(views)[:MOST]
+    is_brief = len(shown) > _MANY
+    return [block for view in shown for block in _row(view, is_brief=is_brief)]
 
 
-def _row(view: ScheduleView) -> list[Block]:
-    when = text.escape(f"{view.words} ({view.timezone})")
+def _row(view: ScheduleView, *, is_brief: bool = False) -> list[Block]:
+    words = text.line(view.words, 100 if is_brief else 300)
+    when = text.escape(f"{words} ({view.timezone})")
     mark = "⏸️" if view.is_paused else "🗓️"
     lines = [
         f"{mark} *{view.name}* · {when}{_where(view.channel)}",
-        text.escape(text.line(view.task, 200)),
-        _next(view),
+        text.escape(text.line(view.task, 60 if is_brief else 200)),
+        _next(view, 1 if is_brief else len(view.times)),
     ]
     switch = button("Pause", ids.PAUSE_SCHEDULE, view.name)
     if view.is_paused:
@@ -68,12 +72,16 @@ def _where(channel: str) -> str:
     return f" · <#{text.escape(channel)}>" if channel.startswith("C") else ""
 
 
-def _next(view: ScheduleView) -> str:
+def _next(view: ScheduleView, times: int) -> str:
     if view.is_paused:
-        return f"Paused: {text.escape(view.trouble)}" if view.trouble else "Paused."
+        return f"Paused: {text.escape(_trouble(view))}" if view.trouble else "Paused."
     if not view.times:
         return "Not due any more."
-    return f"Next: {', '.join(map(text.date, view.times))}"
+    return f"Next: {', '.join(map(text.date, view.times[:times]))}"
+
+
+def _trouble(view: ScheduleView) -> str:
+    return text.line(view.trouble, 150)
 
 
 def usage(sentence: str = "") -> Payload:
@@ -87,7 +95,7 @@ def usage(sentence: str = "") -> Payload:
 
 def stopped(view: ScheduleView) -> Payload:
     """The message to its maker that a schedule cannot go on."""
-    said = f"I have paused your schedule {view.name}: {view.trouble}"
+    said = f"I have paused your schedule {view.name}: {_trouble(view)}"
     blocks = [
         paragraph(f"⏸️ I have paused your schedule *{view.name}*."),
         *_row(view),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from bot import conversation
 from bot.blocks import note
 from bot.bot import Bot, Place, answering, tell
 from bot.conversation import Said, concerns_us, task_of
+from bot.downloads import attached_to
 from orchestrator import control
 from orchestrator.commands import Command, Create, Guide, Replan, Restate, Retry, Stop
 from orchestrator.errors import AlreadyTaken, Outdated
@@ -36,8 +37,6 @@ Next = Callable[[], Awaitable[object]]
 
 # Slack waits three seconds and then tells again.
 _ACKNOWLEDGED_S = 2.5
-# The most that a run waits for the first replies to others.
-_FIRST_REPLIES_S = 0.5
 
 _WORDS = ("", "help", "retry", "status", "stop")
 _NOT_STARTED = (RunStatus.PLANNING, RunStatus.PROPOSED)
@@ -76,7 +75,7 @@ def _going_on(bot: Bot) -> Callable[..., Awaitable[None]]:
 
     async def go_on(context: AsyncBoltContext) -> None:
         if begun := context.get("begun"):
-            await bot.publisher.first_replies(_FIRST_REPLIES_S)
+            await bot.publisher.first_replies()
             bot.orchestrator.wake(begun)
 
     return go_on
@@ -100,6 +99,8 @@ class _Listener:
             await self._edited(event)
         else:
             said = Said.of(self.team_id, event["channel"], event)
+            if event["type"] == "app_mention" and not said.files:
+                said = replace(said, files=(attached_to(said.channel, said.ts),))
             await self._answering(said, partial(self._understand, said))
         return self.begun
 
@@ -127,22 +128,22 @@ class _Listener:
 
     async def _create(self, said: Said) -> None:
         """Begin a run, which goes on once everybody has their first reply."""
-        command = Create(
-            task=said.text,
-            channel=said.channel,
-            thread=said.root,
-            context=await self._thread(said) if said.thread else "",
-        )
+        command = Create(said.text, said.channel, said.root, files=said.files)
+        if said.thread:
+            command = await self._with_thread(said, command)
         do = self.bot.orchestrator.do
         self.begun = (await do(command, said.actor, claim=said.key, wakes=False)).run_id
 
-    async def _thread(self, said: Said) -> str:
-        """What was said in the thread so far, and the answer it got, as context for the task."""
+    async def _with_thread(self, said: Said, command: Create) -> Create:
+        """The command with what was said in the thread so far, the files that came with it, and
+        the answer it got."""
         messages = await conversation.messages_of(self.client, said.channel, said.root)
         async with self.bot.orchestrator.database.read() as session:
             run = await conversation.latest_run(session, said)
             answer = await conversation.answer_of(session, run) if run else ""
-        return conversation.context(messages, self.own_user, answer, but=said.ts)
+        context = conversation.context(messages, self.own_user, answer, but=said.ts)
+        files = conversation.files_in(messages, self.own_user, first=said.ts)
+        return replace(command, context=context, files=files)
 
     async def _show_usage(self, said: Said) -> None:
         await self._take(said)

@@ -60,13 +60,14 @@ def create(connection: Connection, command: Create, actor: Actor) -> Done:
     )
     connection.execute(sa.insert(changes.run), [row(run)])
     if files:
-        connection.execute(sa.insert(_artifact), [_pending(run.id, file) for file in files])
+        connection.execute(sa.insert(_artifact), [pending(run.id, file) for file in files])
     event = Event(EventKind.RUN_CREATED, run.id, actor=actor.user_id)
     changes.add_events(connection, [event])
     return Done(run.id, f"{run.name} is being planned.", (event,))
 
 
-def _pending(run_id: str, file: NewFile) -> dict[str, Any]:
+def pending(run_id: str, file: NewFile) -> dict[str, Any]:
+    """The row of a file that is still to be got."""
     return new_row(
         Artifact,
         run_id=run_id,

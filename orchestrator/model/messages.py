@@ -12,6 +12,7 @@ import anthropic
 from anthropic.types import Message
 
 from orchestrator.errors import ConfigurationError
+from orchestrator.model import caching
 from orchestrator.model.base import Call, JsonObject, ServerTool, ToolCall, Usage
 
 SERVER_TOOLS = {
@@ -21,7 +22,6 @@ SERVER_TOOLS = {
 }
 """Tools that run at the service, by name, and the type each is asked for with."""
 
-_EPHEMERAL = {"type": "ephemeral"}
 _THINKING = frozenset({"thinking", "redacted_thinking"})
 _FENCE = re.compile(r"```(?:json)?[ \t]*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 _NO_SERVER_TOOLS = (
@@ -38,6 +38,7 @@ class Style:
     effort: bool = True
     thinking: bool = True
     server_tools: bool = True
+    cache: bool = True
 
 
 _HINTS = {
@@ -45,6 +46,7 @@ _HINTS = {
     "thinking": ("thinking", "signature"),
     "schema": ("output_config", "output_format", "json_schema", "schema"),
     "server_tools": ("server tool", "server_tool", *SERVER_TOOLS),
+    "cache": ("cache_control", "cache control"),
 }
 # Given up without being named, in this order, by servers whose complaints are their own.
 _UNNAMED = ("schema", "effort", "server_tools")
@@ -71,6 +73,7 @@ def _used(style: Style, call: Call) -> set[str]:
         "effort": style.effort and call.effort is not None,
         "thinking": style.thinking and without_thinking(call.messages) != list(call.messages),
         "server_tools": style.server_tools and bool(call.server_tools),
+        "cache": style.cache,
     }
     return {name for name, is_asked in asked.items() if is_asked}
 
@@ -88,15 +91,24 @@ def request_of(call: Call, style: Style) -> JsonObject:
     return {
         "model": call.model,
         "max_tokens": call.max_tokens,
-        "messages": list(call.messages) if style.thinking else without_thinking(call.messages),
+        "messages": _messages_of(call, style),
         **{key: value for key, value in parts.items() if value},
     }
 
 
+def _messages_of(call: Call, style: Style) -> list[JsonObject]:
+    messages = list(call.messages) if style.thinking else without_thinking(call.messages)
+    if not style.cache:
+        return messages
+    goes_on = bool(call.server_tools) or not all(tool.pauses for tool in call.tools)
+    return caching.marked(messages, goes_on=goes_on)
+
+
 def _system_of(call: Call, style: Style, *, in_words: bool) -> list[JsonObject]:
     """What is shared comes first, with a cache mark of its own: it is the same for all workers."""
+    mark = caching.MARK if style.cache else {}
     blocks: list[JsonObject] = [
-        {"type": "text", "text": text, "cache_control": _EPHEMERAL}
+        {"type": "text", "text": text, **mark}
         for text in (call.shared, call.system)
         if text.strip()
     ]
@@ -240,12 +252,29 @@ def tool_calls_of(blocks: Sequence[JsonObject]) -> tuple[ToolCall, ...]:
     )
 
 
+def made_files_of(blocks: Iterable[JsonObject]) -> list[str]:
+    """The ids of the files that code made, in the order they were made."""
+    ids = [
+        made["file_id"]
+        for block in blocks
+        if str(block.get("type")).endswith("code_execution_tool_result")
+        for made in _made_in(block.get("content"))
+    ]
+    return list(dict.fromkeys(ids))
+
+
+def _made_in(result: Any) -> list[JsonObject]:
+    outputs = result.get("content") if isinstance(result, dict) else None
+    found = outputs if isinstance(outputs, list) else []
+    return [made for made in found if isinstance(made, dict) and made.get("file_id")]
+
+
 def usage_of(message: Message) -> Usage:
     """What the message says it has used; servers leave out what they do not count."""
     usage = message.usage
     if not isinstance(usage, anthropic.types.Usage):
         return Usage()
-    written = usage.cache_creation
+    tools, written = usage.server_tool_use, usage.cache_creation
     hour = (written.ephemeral_1h_input_tokens or 0) if written else 0
     five_minutes = (written.ephemeral_5m_input_tokens or 0) if written else 0
     return Usage(
@@ -254,11 +283,6 @@ def usage_of(message: Message) -> Usage:
         cache_read_tokens=usage.cache_read_input_tokens or 0,
         cache_write_5m_tokens=max((usage.cache_creation_input_tokens or 0) - hour, five_minutes),
         cache_write_1h_tokens=hour,
-        server_tool_uses=_uses_of(usage.server_tool_use),
+        web_searches=(tools.web_search_requests or 0) if tools else 0,
+        web_fetches=(tools.web_fetch_requests or 0) if tools else 0,
     )
-
-
-def _uses_of(tools: anthropic.types.ServerToolUsage | None) -> int:
-    if tools is None:
-        return 0
-    return (tools.web_search_requests or 0) + (tools.web_fetch_requests or 0)

@@ -18,6 +18,7 @@ from orchestrator.errors import (
     ModelUnavailable,
 )
 from orchestrator.model.base import Sleep
+from orchestrator.model.rates import NoPlace
 
 TRIES = 4
 # A server may ask for any wait; beyond this, the attempt's own retry is the better place.
@@ -44,7 +45,8 @@ class Broken(Exception):
     """A reply that is not one: no JSON, no content, or an end in the middle."""
 
 
-FAILURES = (anthropic.APIError, httpx2.RequestError, Broken)
+FAILURES = (anthropic.APIError, httpx2.RequestError, Broken, NoPlace)
+_LIMITED = "The model service limits how much it may be asked just now."
 
 
 def retrying(
@@ -89,6 +91,8 @@ def explained(error: Exception, model: str) -> tuple[type[ModelError], str]:
         return _account_trouble(error, model) or _status_trouble(error)
     if isinstance(error, Broken):
         return ModelUnavailable, str(error)
+    if isinstance(error, NoPlace):
+        return ModelOverloaded, _LIMITED
     if isinstance(error, anthropic.APITimeoutError | httpx2.TimeoutException):
         return ModelUnavailable, "The model service stopped answering."
     if isinstance(error, anthropic.APIConnectionError):
@@ -159,7 +163,7 @@ def _status_trouble(error: anthropic.APIStatusError) -> tuple[type[ModelError], 
 
 def _overloaded_sentence(error: anthropic.APIStatusError) -> str:
     if error.type == "rate_limit_error" or error.status_code == 429:
-        return "The model service limits how much it may be asked just now."
+        return _LIMITED
     return "The model service is overloaded just now."
 
 

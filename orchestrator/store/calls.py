@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from orchestrator import text
 from orchestrator.errors import Outdated
+from orchestrator.model.base import MadeFile
 from orchestrator.store import changes
 from orchestrator.store.tables import (
     Artifact,
@@ -21,7 +22,7 @@ from orchestrator.store.tables import (
     new_row,
     now,
 )
-from orchestrator.tools.base import MadeFile, ToolResult
+from orchestrator.tools.base import ToolResult
 
 call: sa.Table = ToolCallRow.__table__  # type: ignore[attr-defined]
 artifact: sa.Table = Artifact.__table__  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from orchestrator.files.extract import Extract
-from orchestrator.model.base import JsonObject, Tool
+from orchestrator.model.base import JsonObject, MadeFile, Tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +23,6 @@ class Offer:
     title: str
     own_name: str
     changes: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class MadeFile:
-    """A file that came out of a tool call, to be kept with the run and given to people."""
-
-    name: str
-    content: bytes
-    mimetype: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from orchestrator import prompts, text
 from orchestrator.errors import InvalidInput
 from orchestrator.files.extract import Extract
 from orchestrator.files.pieces import piece
-from orchestrator.model.base import JsonObject, Tool
-from orchestrator.tools.base import MadeFile, Offer, ToolContext, ToolResult, failed
+from orchestrator.model.base import JsonObject, MadeFile, Tool
+from orchestrator.tools.base import Offer, ToolContext, ToolResult, failed
 from orchestrator.tools.calculator import FUNCTIONS, MAX_CHARS, CannotCalculate
 from orchestrator.tools.calculator import calculate as value_of
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import mcp.types
 
 from orchestrator import prompts, schemas, text
-from orchestrator.model.base import JsonObject, Tool
-from orchestrator.tools.base import MadeFile, Offer, ToolResult
+from orchestrator.model.base import JsonObject, MadeFile, Tool
+from orchestrator.tools.base import Offer, ToolResult
 from orchestrator.tools.configuration import ServerConfig, exposed
 
 MAX_TOOLS = 100

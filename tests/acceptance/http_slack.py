@@ -58,7 +58,9 @@ class Tenant:
         for each in payload.get("authorizations", []):
             each["enterprise_id"] = self.enterprise_id
         key = "enterprise" if "enterprise" in payload else "enterprise_id"
-        return payload | {key: {"id": self.enterprise_id} if key == "enterprise" else self.enterprise_id}
+        return payload | {
+            key: {"id": self.enterprise_id} if key == "enterprise" else self.enterprise_id
+        }
 
     def here(self, content):
         return content.replace(seed.TEAM_ID, self.team_id)
@@ -211,7 +213,6 @@ class HttpSlack:
 
 def signed(body, now=None):
     """The headers that Slack adds; `now` is the time it says it is, in seconds."""
-    import time
 
     timestamp = str(int(time.time() if now is None else now))
     signature = SignatureVerifier(SECRET).generate_signature(timestamp=timestamp, body=body)

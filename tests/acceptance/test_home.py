@@ -1,7 +1,10 @@
 """The Home tab: what waits for a person, what runs, and what was."""
 
 import sqlite3
+from decimal import Decimal
 
+from orchestrator.commands import Actor, SetPolicy
+from orchestrator.store.tables import WhoActs
 from tests.acceptance.conftest import PATIENCE_S, approved, done, has_button, proposed, same, says
 
 
@@ -58,3 +61,45 @@ async def test_the_messages_tab_publishes_nothing(bot, ada, workspace):
     await ada._post("home", {"tab": "messages"})
     await proposed(ada, "A task, so that the other has been looked at")
     assert "views.publish" not in {call.method for call in workspace.calls}
+
+
+async def test_a_plan_that_waits_leads_to_its_thread(bot, ada, workspace):
+    mention, _ = await proposed(ada, "Look at apples")
+    home = await ada.open_home(PATIENCE_S, shows("a plan to be approved"))
+    assert home.buttons == ["Open thread", "Details"]
+    assert f"/archives/{mention.channel}/p{mention.ts.replace('.', '')}" in str(home.blocks)
+    await home.click("Open thread")
+    assert await ada.views() == []
+
+
+async def test_home_lists_dead_letters_by_subtask(bot, grace):
+    mention, _ = await approved(grace, "Look at figs #subtasks(1) #fail(1)")
+    await grace.wait_for(mention, has_button("Retry"), PATIENCE_S)
+    home = await grace.open_home(PATIENCE_S, shows("Dead letters", "subtask 1"))
+    assert "✋ needs a decision" in home.words
+    assert "told to fail" in home.words
+
+
+async def test_home_shows_what_waits_for_those_a_policy_names(bot, ada, grace, linus):
+    policy = SetPolicy("C0LOCALGEN1", WhoActs.APPROVERS, approvers=(grace.id,))
+    await bot.orchestrator.do(policy, Actor("T0LOCAL0001", ada.id))
+    await proposed(linus, "Look at apples")
+    home = await grace.open_home(PATIENCE_S, shows("Waiting for you", "Look at apples"))
+    assert "Nothing waits" not in home.words
+    assert (
+        "Nothing waits for you"
+        in (await linus.open_home(PATIENCE_S, shows('Running"', "apples"))).words
+    )
+
+
+async def test_home_does_not_call_admins_for_what_others_decide(bot, ada, grace):
+    await proposed(grace, "Look at apples")
+    home = await ada.open_home(PATIENCE_S)
+    assert "apples" not in home.words
+
+
+async def test_only_admins_see_what_was_spent_today(start_bot, ada, grace):
+    async with start_bot(team_usd_per_day=Decimal(20)):
+        home = await ada.open_home(PATIENCE_S, shows("$0.00 of $20.00"))
+        assert "today (UTC)" in home.words
+        assert "Spent" not in (await grace.open_home(PATIENCE_S)).words

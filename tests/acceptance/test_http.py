@@ -102,7 +102,9 @@ async def test_slack_may_check_the_address(bot):
 async def test_a_request_that_is_too_large_is_not_read(bot):
     _, slack = bot
     url = f"{slack.bot_url}/slack/events"
-    async with slack.session.post(url, data=io.BytesIO(b"x" * 5_000_000), headers=signed("")) as is_:
+    async with slack.session.post(
+        url, data=io.BytesIO(b"x" * 5_000_000), headers=signed("")
+    ) as is_:
         assert is_.status == 413
 
 

@@ -145,7 +145,9 @@ async def test_the_way_to_slack_names_the_app_and_every_scope(bot, slack):
 
 
 async def test_tokens_are_stored_encrypted(both, rows, tenants):
-    stored = rows("SELECT bot_token FROM slack_bots UNION SELECT bot_token FROM slack_installations")
+    stored = rows(
+        "SELECT bot_token FROM slack_bots UNION SELECT bot_token FROM slack_installations"
+    )
     assert len(stored) == 4
     assert not [token for (token,) in stored if "xoxb" in token]
     assert not [t for t in tenants[0].tokens if t in str(rows("SELECT * FROM slack_bots"))]
@@ -217,9 +219,7 @@ async def test_a_policy_holds_in_its_own_workspace(both, tenants):
 
 async def set_policy(person, **filled):
     await person.command("/orchestrate", "policy", channel="general")
-    modal = await person.modal(
-        PATIENCE_S, lambda view: view.get("callback_id") == "channel_policy"
-    )
+    modal = await person.modal(PATIENCE_S, lambda view: view.get("callback_id") == "channel_policy")
     for name, value in filled.items():
         modal.fill(name, value)
     assert (await modal.submit()).closed

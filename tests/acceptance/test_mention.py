@@ -174,13 +174,6 @@ async def test_words_after_the_answer_are_a_new_run_with_the_thread_as_context(b
     assert "Look at apples" in second[0]
 
 
-async def test_the_message_shortcut_makes_a_message_a_task(bot, ada, grace):
-    said = await grace.post("general", "We should compare apples and pears")
-    await ada.shortcut("orchestrate_this", said)
-    plan = await ada.wait_for(ada.thread(said), has_button("Approve"), PATIENCE_S)
-    assert f"<@{ada.id}>" in plan.words
-
-
 @pytest.mark.parametrize("task", ["#fail(1)", "-", "1. 2. 3.", "🍎", "<https://example.com>"])
 async def test_odd_tasks_get_a_plan_as_well(bot, ada, task):
     await proposed(ada, task)

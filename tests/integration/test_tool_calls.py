@@ -9,7 +9,7 @@ from sqlmodel import select
 
 from orchestrator.commands import Actor, Answer, Choose, Create, NewFile, Retry, Stop
 from orchestrator.errors import ModelUnavailable, Outdated
-from orchestrator.model.base import Purpose, Tool, ToolCall
+from orchestrator.model.base import MadeFile, Purpose, Tool, ToolCall
 from orchestrator.model.scripted import reply
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.store.tables import (
@@ -22,7 +22,7 @@ from orchestrator.store.tables import (
     ToolCallRow,
     ToolCallStatus,
 )
-from orchestrator.tools.base import MadeFile, Offer, ToolResult
+from orchestrator.tools.base import Offer, ToolResult
 from orchestrator.tools.configuration import ToolsConfig
 from orchestrator.tools.toolbox import Kit, Toolbox
 

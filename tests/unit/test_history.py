@@ -1,58 +1,62 @@
-"""What `/runs` was asked for, as conditions."""
+"""What `/runs` was asked for."""
 
 import pytest
-from sqlalchemy.dialects import sqlite
-from sqlmodel import and_
 
-from bot.history import conditions, title
+from bot.history import title, wanted
 from orchestrator.commands import Actor
+from orchestrator.errors import InvalidInput
+from orchestrator.history import State
 
 ADA = Actor("T1", "U1")
+NOTHING = {"states": set(), "people": set(), "places": set(), "words": ()}
 
 
-def sql(query, channels=("C1",)):
-    compiled = and_(*conditions(query, ADA, channels)).compile(
-        dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}
-    )
-    return " ".join(str(compiled).split())
-
-
-@pytest.mark.parametrize("query", ["", "all", "running", "x", "<#C2|research>"])
-def test_it_is_always_this_team_and_what_this_person_may_see(query):
-    assert "run.team_id = 'T1'" in sql(query)
-    assert "(run.requester = 'U1' OR run.channel IN ('C1'))" in sql(query)
-
-
-def test_without_words_it_is_ones_own_and_with_all_everybodys():
-    assert sql("").count("requester = 'U1'") == 2
-    assert sql("all").count("requester = 'U1'") == 1
-
-
-@pytest.mark.parametrize(
-    ("query", "condition"),
-    [
-        ("running", "run.status IN ('"),
-        ("failed", "run.status IN ('failed', 'stopped', 'expired')"),
-        ("dead", "run.id IN (SELECT request.run_id"),
-        ("<#C2|research>", "run.channel = 'C2'"),
-        ("<#C2>", "run.channel = 'C2'"),
-        ("Apples", "lower(run.task) LIKE lower('%Apples%') ESCAPE '\\'"),
-    ],
-)
-def test_each_word_is_a_condition(query, condition):
-    assert condition in sql(query)
-    assert condition in sql(f"all {query}")
-
-
-def test_words_are_taken_literally():
-    assert r"'%100\%%'" in sql("100%")
-    assert r"'%a\_b%'" in sql("a_b")
-    assert r"'%a\\b%'" in sql("a\\b")
+def asked(query):
+    found = wanted(query, ADA, ["C1", "C2"])
+    assert (found.actor, found.channels) == (ADA, {"C1", "C2"})
+    return {name: getattr(found, name) for name in NOTHING}
 
 
 @pytest.mark.parametrize(
     ("query", "expected"),
-    [("", "Your runs"), ("all", "All runs"), ("  dead  apples ", "Runs: dead apples")],
+    [
+        ("", {"people": {"U1"}}),
+        ("all", {}),
+        ("mine", {"people": {"U1"}}),
+        ("Running", {"states": {State.RUNNING}}),
+        ("failed dead", {"states": {State.FAILED, State.DEAD}}),
+        ("<#C2|research>", {"places": {"C2"}}),
+        ("<#C2> <#C1>", {"places": {"C1", "C2"}}),
+        ("<@U2|grace>", {"people": {"U2"}}),
+        ("red Apples", {"words": ("red", "Apples")}),
+        ("R&amp;D &lt;b&gt;", {"words": ("R&D", "<b>")}),
+        ("a\x00b", {"words": ("ab",)}),
+        ("\x00", {}),
+        (
+            "all mine failed <#C2> apples",
+            {"people": {"U1"}, "states": {State.FAILED}, "places": {"C2"}, "words": ("apples",)},
+        ),
+    ],
+)
+def test_each_word_says_something_and_all_can_be_combined(query, expected):
+    assert asked(query) == {**NOTHING, **expected}
+
+
+def test_a_channel_that_slack_does_not_name_is_explained():
+    with pytest.raises(InvalidInput, match=r"which channel #nowhere is. Choose it from the list"):
+        wanted("failed #nowhere", ADA, [])
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", "Your runs"),
+        ("MINE", "Your runs"),
+        ("all", "All runs"),
+        ("  dead  apples ", "Runs: dead apples"),
+        ("<#C2|research> <@U2>", "Runs: of a channel of a person"),
+        ("R&amp;D", "Runs: R&D"),
+    ],
 )
 def test_the_list_is_called_after_what_was_asked_for(query, expected):
     assert title(query) == expected

@@ -126,6 +126,7 @@ def test_a_time_is_said_in_words(cron, words):
         ("*/4 * * * *", "too often"),
         ("0,1 9 * * mon", "too often"),
         ("0,58 * * * *", "too often"),
+        (f"0{',0' * 100} 9 * * *", "too long"),
         ("<!channel> 9 * * *", "cannot be the minute"),
     ],
 )

@@ -4,7 +4,8 @@ import pytest
 
 from orchestrator import schemas
 from orchestrator.files.extract import Extract, Kind
-from orchestrator.tools.base import MadeFile, ToolContext, ToolResult
+from orchestrator.model.base import MadeFile
+from orchestrator.tools.base import ToolContext, ToolResult
 from orchestrator.tools.configuration import ToolsConfig
 from orchestrator.tools.local import MAX_FILES, OFFERS, PAGE_CHARS, LocalTools
 

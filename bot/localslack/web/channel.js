@@ -3,15 +3,7 @@
 import * as api from "./api.js";
 import { avatar } from "./avatar.js";
 import { acceptDrops, Composer } from "./composer.js";
-import {
-  botId,
-  botName,
-  channelName,
-  getMe,
-  getUser,
-  getWorkspace,
-  hasBot,
-} from "./directory.js";
+import { botId, botName, channelName, getMe, getUser, getWorkspace, hasBot } from "./directory.js";
 import { h } from "./dom.js";
 import { Feed } from "./feed.js";
 import { icon } from "./icons.js";

@@ -103,7 +103,11 @@ class Inspector {
   }
 
   #tabButton(name, label) {
-    return h("button", { type: "button", class: "segment", onclick: () => this.#select(name) }, label);
+    return h(
+      "button",
+      { type: "button", class: "segment", onclick: () => this.#select(name) },
+      label,
+    );
   }
 
   #select(name) {

@@ -62,7 +62,13 @@ function aboutEnvelope(payload) {
   return [
     place(event.channel?.id ?? event.channel ?? event.channel_id),
     getUser(user) ? userName(user) : null,
-    short(action?.text?.text ?? action?.action_id ?? event.text ?? event.message?.text ?? event.view?.callback_id),
+    short(
+      action?.text?.text ??
+        action?.action_id ??
+        event.text ??
+        event.message?.text ??
+        event.view?.callback_id,
+    ),
   ]
     .filter((part) => typeof part === "string" && part)
     .join(" · ");

@@ -1,14 +1,7 @@
 // Switches for what goes wrong at Slack once in a while, and for what admins do.
 
 import * as api from "./api.js";
-import {
-  botName,
-  displayName,
-  getMe,
-  getUser,
-  getWorkspace,
-  members,
-} from "./directory.js";
+import { botName, displayName, getMe, getUser, getWorkspace, members } from "./directory.js";
 import { h } from "./dom.js";
 import { toast, told } from "./toast.js";
 
@@ -34,7 +27,12 @@ const DELAYS = [
 
 export class Troubles {
   constructor() {
-    this.node = h("div", { class: "troubles", tabindex: "0", role: "region", "aria-label": "Troubles" });
+    this.node = h("div", {
+      class: "troubles",
+      tabindex: "0",
+      role: "region",
+      "aria-label": "Troubles",
+    });
   }
 
   /** Shows what is arranged at the moment. */
@@ -102,14 +100,24 @@ export class Troubles {
       toggle("duplicate", "Deliver every event twice", faults.duplicate_events, (on) =>
         this.#change(api.addFault({ duplicate_events: on })),
       ),
-      select("delay", "Slow network: added delay", DELAYS, {
-        delay: String(faults.delay_ms),
-      }, (value) => this.#change(api.addFault({ delay_ms: Number(value) }))),
+      select(
+        "delay",
+        "Slow network: added delay",
+        DELAYS,
+        {
+          delay: String(faults.delay_ms),
+        },
+        (value) => this.#change(api.addFault({ delay_ms: Number(value) })),
+      ),
       h(
         "div",
         { class: "troubles-buttons" },
-        action("Drop the socket", () => this.#change(api.addFault({ drop_socket: true }), "The connection was broken.")),
-        action("Ask to reconnect", () => this.#change(api.addFault({ disconnect: true }), "The bot was asked to connect anew.")),
+        action("Drop the socket", () =>
+          this.#change(api.addFault({ drop_socket: true }), "The connection was broken."),
+        ),
+        action("Ask to reconnect", () =>
+          this.#change(api.addFault({ disconnect: true }), "The bot was asked to connect anew."),
+        ),
       ),
     ];
   }
@@ -125,12 +133,24 @@ export class Troubles {
       h(
         "form",
         { class: "fault-form", onsubmit: (event) => this.#setRate(event) },
-        select("rated", "Method", limits.methods.map((m) => [m, m]), { rated: "chat.update" }),
+        select(
+          "rated",
+          "Method",
+          limits.methods.map((m) => [m, m]),
+          { rated: "chat.update" },
+        ),
         h(
           "label",
           { class: "field-label" },
           h("span", null, "Calls a minute"),
-          h("input", { class: "input", name: "per_minute", type: "number", min: 1, value: 5, required: true }),
+          h("input", {
+            class: "input",
+            name: "per_minute",
+            type: "number",
+            min: 1,
+            value: 5,
+            required: true,
+          }),
         ),
         h("button", { type: "submit", name: "rate", class: "button" }, "Set"),
       ),
@@ -160,7 +180,11 @@ export class Troubles {
       members()
         .filter((user) => user.id !== me)
         .map(person),
-      h("p", { class: "hint" }, "Channels are archived, and the app removed, in each channel’s own menu."),
+      h(
+        "p",
+        { class: "hint" },
+        "Channels are archived, and the app removed, in each channel’s own menu.",
+      ),
     ];
   }
 }

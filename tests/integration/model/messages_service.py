@@ -172,6 +172,6 @@ class MessagesService:
         if isinstance(answer, Stall):
             await released.wait()
             return Response(status_code=503)
-        if isinstance(answer, Stream):
-            return answer.response(released)
-        return JSONResponse(answer) if isinstance(answer, dict) else answer
+        if isinstance(answer, dict):
+            answer = Stream(answer) if body.get("stream") else JSONResponse(answer)
+        return answer.response(released) if isinstance(answer, Stream) else answer

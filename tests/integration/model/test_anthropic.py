@@ -67,7 +67,7 @@ async def test_every_kind_of_token_is_counted(service, model, make_call):
 
     reply = await model.complete(make_call())
 
-    assert reply.usage == Usage(1, 2, 3, 4, 5, 7)
+    assert reply.usage == Usage(1, 2, 3, 4, 5, web_searches=6, web_fetches=1)
 
 
 async def test_the_cost_of_an_unknown_model_is_unknown(service, model, make_call):
@@ -299,7 +299,11 @@ async def test_the_default_endpoint_is_never_sent_a_temperature(make_call):
 
 
 async def test_a_pause_goes_on_and_everything_is_one_message(service, model, make_call):
-    paused = message("First.", stop_reason="pause_turn", container={"id": "c1", "expires_at": ""})
+    paused = message(
+        "First.",
+        stop_reason="pause_turn",
+        container={"id": "c1", "expires_at": "2026-11-01T12:00:00Z"},
+    )
     service.answers(paused, message("Second."))
 
     reply = await model.complete(make_call())
@@ -312,7 +316,11 @@ async def test_a_pause_goes_on_and_everything_is_one_message(service, model, mak
 
 
 async def test_a_call_goes_on_in_the_container_of_the_one_before(service, model, make_call):
-    used = message(tool_use(), stop_reason="tool_use", container={"id": "c1", "expires_at": ""})
+    used = message(
+        tool_use(),
+        stop_reason="tool_use",
+        container={"id": "c1", "expires_at": "2026-11-01T12:00:00Z"},
+    )
     service.answers(used, message("Thanks"))
 
     first = await model.complete(make_call(tools=(ASK,)))
@@ -615,7 +623,19 @@ async def test_a_stream_beyond_its_time_is_timed_out(service, model, make_call):
     assert caught.value.usage == Usage(input_tokens=10, output_tokens=3)
 
 
-@pytest.mark.parametrize("body", [html(), json_body(message("Hello"))])
+async def test_a_server_that_answers_at_once_is_understood(service, model, make_call):
+    search = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}
+    service.answers(json_body(message("Hello", search, "again")))
+    pieces = []
+
+    reply = await model.complete(make_call(), pieces.append)
+
+    assert reply.text == "".join(pieces) == "Hello\n\nagain"
+    assert reply.usage == Usage(input_tokens=10, output_tokens=5)
+    assert len(service.requests) == 1
+
+
+@pytest.mark.parametrize("body", [html(), not_json(), json_body(None), json_body("Hello")])
 async def test_a_stream_that_is_none_is_unavailable(service, model, make_call, body):
     service.answers(body)
 

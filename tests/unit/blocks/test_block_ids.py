@@ -2,6 +2,7 @@ import pytest
 
 from bot.blocks import ids
 from orchestrator.errors import NotFound
+from orchestrator.history import Place
 
 
 def test_what_a_value_carries_is_read_back():
@@ -11,7 +12,8 @@ def test_what_a_value_carries_is_read_back():
     assert ids.read_subtask(ids.of_subtask("run", 4)) == ("run", 4)
     assert ids.read_subtask(ids.of_subtask("run", None)) == ("run", None)
     assert ids.read_option(ids.of_option("request", 1)) == ("request", 1)
-    assert ids.read_list(ids.of_list(8, "all | words: x")) == (8, "all | words: x")
+    for place in (Place(8), Place(8, is_after=True)):
+        assert ids.read_list(ids.of_list(place, "all | words: x")) == (place, "all | words: x")
     assert ids.read_feedback(ids.of_feedback("run", "up")) == ("run", "up")
 
 
@@ -23,12 +25,14 @@ def test_a_value_nobody_wrote_is_refused_with_a_sentence(value):
         ids.read_revision(value)
 
 
-def test_a_page_before_the_first_is_the_first():
-    assert ids.read_list(ids.of_list(-8, "")) == (0, "")
+@pytest.mark.parametrize("value", ["", "8|all", "<|all", "<x|all", "=8|", "<-8|"])
+def test_a_place_nobody_wrote_is_refused(value):
+    with pytest.raises(NotFound, match="no longer works"):
+        ids.read_list(value)
 
 
 def test_a_long_query_still_fits_a_button():
-    assert len(ids.of_list(0, "x" * 10_000)) < 2000
+    assert len(ids.of_list(Place(10**15), "x" * 10_000)) < 2000
 
 
 @pytest.mark.parametrize("value", ["run:sideways", "run"])

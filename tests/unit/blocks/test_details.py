@@ -23,7 +23,7 @@ from block_views import (
 )
 
 from bot.blocks import details, ids
-from bot.view import AttemptView, SubtaskHistory, ToolCallView
+from bot.view import AttemptView, SubtaskHistory, ToolCallView, exact_json
 from orchestrator.model.base import Purpose
 from orchestrator.store.tables import Outcome, RunStatus, SubtaskStatus, ToolCallStatus
 
@@ -166,7 +166,7 @@ def test_hostile_text_is_only_text(text):
         given=text,
         output=text,
         attempts=(attempt(1, Outcome.ERRORED, error=text, model=text),),
-        calls=(call(name=text, arguments=json.dumps({"a": text}), output=text, decided_by=text),),
+        calls=(call(name=text, arguments=exact_json({"a": text}), output=text, decided_by=text),),
     )
     for made in (details.run(view), details.subtask(view, view.subtasks[0], history)):
         checked_modal(made)

@@ -6,6 +6,7 @@ from block_views import (
     RUN,
     answered,
     checked,
+    checked_modal,
     going,
     hostile,
     labels,
@@ -16,7 +17,9 @@ from block_views import (
     words,
 )
 
+from bot.blocks import details
 from bot.blocks import request as request_blocks
+from bot.view import ToolAsk
 from orchestrator.store.tables import (
     Outcome,
     RequestKind,
@@ -161,6 +164,47 @@ def test_a_failed_plan_can_be_written_by_hand():
 def test_every_kind_of_request_can_be_shown(kind):
     assert labels(show(request(kind, subtask=1)).blocks)
     assert not labels(show(answered(request(kind, subtask=1), "Stop")).blocks)
+
+
+def tool(arguments='{"path": "/tmp/x"}', **given):
+    asks = ToolAsk("delete_file", arguments, is_cut_off=given.pop("is_cut_off", False))
+    options = ("Approve", "Deny")
+    return request(RequestKind.TOOL, subtask=1, tool=asks, options=options, **given)
+
+
+def test_a_tool_is_approved_with_its_exact_arguments_in_sight():
+    payload = show(tool())
+
+    assert "Subtask 1 of *R-7F3K* wants to use a tool" in words(payload.blocks)
+    assert "delete_file" in words(payload.blocks)
+    assert '{"path": "/tmp/x"}' in words(payload.blocks)
+    assert labels(payload.blocks) == ["Approve", "Deny", "Stop"]
+    assert values(payload.blocks)["answer_option_0"] == f"{tool().id}:0"
+
+
+def test_arguments_too_long_for_the_message_are_behind_a_button():
+    payload = show(tool("x" * 20_000))
+
+    assert payload.size <= 9_000
+    assert values(payload.blocks)["arguments"] == tool().id
+    assert "read all arguments first" in words(payload.blocks)
+    whole = checked_modal(details.arguments(tool("x" * 20_000).tool))
+    assert words(whole).count("x") == 20_000
+
+
+def test_of_a_tool_that_was_cut_off_it_is_said_that_it_may_have_been_done():
+    payload = show(tool(is_cut_off=True))
+
+    assert "was cut off while it used a tool" in words(payload.blocks)
+    assert "may have been done or not" in words(payload.blocks)
+
+
+def test_a_decided_tool_says_who_decided_and_keeps_its_arguments():
+    payload = show(answered(tool(), "Deny"))
+
+    assert labels(payload.blocks) == []
+    assert "<@U222> chose Deny." in words(payload.blocks)
+    assert '{"path": "/tmp/x"}' in words(payload.blocks)
 
 
 def test_nothing_to_ask_is_a_mistake():

@@ -66,8 +66,22 @@ def test_the_worst_case_of_a_long_prompt_has_the_higher_price(prices):
     assert prices.worst_case("claude-haiku-5-5", 200_000, 0) == Decimal("0.125")
 
 
-def test_uses_of_server_tools_cost_too(prices):
-    assert prices.cost("claude-opus-5", Usage(server_tool_uses=3)) == Decimal("0.03")
+def test_searches_cost_by_the_piece_and_fetches_only_their_tokens(prices):
+    assert prices.cost("claude-opus-5", Usage(web_searches=3)) == Decimal("0.03")
+    assert prices.cost("claude-opus-5", Usage(web_fetches=3)) == 0
+
+
+@pytest.mark.parametrize(
+    ("model", "tokens"),
+    [
+        ("claude-sonnet-5", 1024),
+        ("claude-haiku-4-5", 4096),
+        ("claude-opus-5", 512),
+        ("llama", 1024),
+    ],
+)
+def test_models_differ_in_what_they_cache(prices, model, tokens):
+    assert prices.cached_from(model) == tokens
 
 
 def test_a_file_adds_models_and_overrides_known_ones(tmp_path):
@@ -83,7 +97,21 @@ def test_a_file_adds_models_and_overrides_known_ones(tmp_path):
     assert prices.cost("llama3.3", Usage(output_tokens=MILLION)) == 1
     assert prices.cost("claude-opus-5", Usage(input_tokens=MILLION)) == 1
     assert prices.cost("claude-opus-5-5", Usage(input_tokens=MILLION)) == 4
-    assert prices.server_tool_use == Decimal("0.01")
+    assert prices.tools.web_search == Decimal("0.01")
+
+
+def test_a_file_may_say_that_everything_is_free(tmp_path):
+    path = tmp_path / "prices.yml"
+    free = "{input: 0, output: 0, write_5m: 0, write_1h: 0, read: 0}"
+    path.write_text(
+        "checked: 2027-01-01\n"
+        "tools: {web_search: 0}\n"
+        f"models: [{{ids: [qwen3-coder], price: {free}}}]\n"
+    )
+    prices = PriceList.load(path)
+
+    assert prices.cost("qwen3-coder:30b", Usage(output_tokens=MILLION, web_searches=1)) == 0
+    assert prices.worst_case("qwen3-coder", MILLION, MILLION) == 0
 
 
 @pytest.mark.parametrize("content", ["models: [", "- 1", "checked: soon", ""])
