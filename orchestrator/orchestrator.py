@@ -85,8 +85,8 @@ class Orchestrator:
         """Open the database, migrating it first, and with `works` make its runs go on.
 
         Without `model` the settings choose one; a given one costs nothing unless `price` says
-        what. Without `toolbox` workers have the tools of the settings. Raises ConfigurationError, and AlreadyRunning when another process works on the same
-        SQLite file.
+        what. Without `toolbox` workers have the tools of the settings. Raises ConfigurationError,
+        and AlreadyRunning when another process works on the same SQLite file.
         """
         playbooks.load(settings.playbooks)
         await asyncio.to_thread(migrate, settings.database_url)

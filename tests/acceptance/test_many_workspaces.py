@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from structlog.testing import capture_logs
+from tenacity import AsyncRetrying, retry_if_result, stop_after_delay, wait_fixed
 
 from bot.http import listening, served
 from bot.localslack import seed
@@ -193,7 +194,7 @@ async def test_each_team_sees_its_own_runs_only(both, tenants):
     await second.command("/runs", "all", channel="general")
     await told(second, "general", "No run matches")
     button = find(plan, "Approve")
-    other, shown = await proposed(second, "Look at pears")
+    _, shown = await proposed(second, "Look at pears")
     await click_as_it_was(tenants[1].slack, second, shown, button)
     await told(second, shown, "no longer exists")
     assert has_button("Approve")(await first.current(plan))
@@ -205,7 +206,7 @@ async def test_the_same_message_in_two_workspaces_makes_two_runs(both, rows):
 
 
 async def test_a_policy_holds_in_its_own_workspace(both, tenants):
-    first, second = both
+    first, _ = both
     await set_policy(first, who="Everybody in the channel")
     for tenant, may in zip(tenants, (True, False), strict=True):
         ada, grace = tenant.person("Ada"), tenant.person("Grace")
@@ -336,6 +337,13 @@ async def test_what_comes_from_a_team_without_the_app_does_nothing(bot, slack, t
 
 async def until(condition):
     """Return when it is true of the rows."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():
-            await asyncio.sleep(0.01)
+    waiting = AsyncRetrying(
+        retry=retry_if_result(lambda found: not found),
+        wait=wait_fixed(0.01),
+        stop=stop_after_delay(PATIENCE_S),
+    )
+
+    async def looked():
+        return condition()
+
+    await waiting(looked)
