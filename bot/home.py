@@ -25,7 +25,6 @@ from orchestrator.store.tables import (
     RequestKind,
     RequestStatus,
     Run,
-    RunStatus,
     WhoActs,
     now,
 )
@@ -75,7 +74,7 @@ async def read(bot: Bot, actor: Actor) -> HomeView:
     """What there is for this person now."""
     asked = await _asked(bot, actor)
     is_theirs = (col(Run.team_id) == actor.team_id, col(Run.requester) == actor.user_id)
-    is_live = col(Run.status).in_(LIVE - {RunStatus.PROPOSED})
+    is_live = col(Run.status).in_(LIVE)
     async with bot.orchestrator.database.read() as session:
 
         async def rows(*conditions: ColumnElement[bool]) -> list[RunRow]:

@@ -12,7 +12,7 @@ from orchestrator.errors import Conflict
 from orchestrator.gate import Gatekeeping
 from orchestrator.model.base import Purpose
 from orchestrator.state import Progress
-from orchestrator.store import changes
+from orchestrator.store import changes, workers
 from orchestrator.store.changes import Basis, Changes
 from orchestrator.store.tables import (
     Attempt,
@@ -141,18 +141,18 @@ async def test_a_result_is_stored_once_and_only_by_who_claimed_the_attempt(datab
 
 async def test_what_is_handed_back_can_be_claimed_again(database, run):
     await database.write(partial(changes.claim, attempt_id="a1", worker="w"))
-    await database.write(partial(changes.hand_back, worker="another"))
+    await database.write(partial(workers.hand_back, worker="another"))
     assert await database.write(partial(changes.claim, attempt_id="a1", worker="x")) is None
 
-    await database.write(partial(changes.hand_back, worker="w"))
+    await database.write(partial(workers.hand_back, worker="w"))
     assert await database.write(partial(changes.claim, attempt_id="a1", worker="x"))
 
 
 async def test_what_other_workers_were_at_is_ended_and_their_runs_are_behind(database, run):
     await database.write(partial(changes.claim, attempt_id="a1", worker="gone"))
 
-    assert await database.write(partial(changes.interrupt, but_worker="gone")) == []
-    assert await database.write(partial(changes.interrupt, but_worker="here")) == [run.id]
+    assert await database.write(partial(workers.interrupt, but_worker="gone")) == []
+    assert await database.write(partial(workers.interrupt, but_worker="here")) == [run.id]
     attempt = await get(database, Attempt, "a1")
     assert (attempt.status, attempt.outcome) == (AttemptStatus.FINISHED, Outcome.INTERRUPTED)
     assert (await get(database, Run, run.id)).version == run.version + 1
