@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bot import scopes
 from bot.app import check_app_token, check_token
 from bot.settings import BotSettings
-from orchestrator import text
+from orchestrator import playbooks, text
 from orchestrator.errors import (
     ConfigurationError,
     ModelEmpty,
@@ -22,6 +22,8 @@ from orchestrator.model.base import Call, Model, Purpose
 from orchestrator.orchestrator import model_of
 from orchestrator.roles import Roles
 from orchestrator.store.migrate import migrate
+from orchestrator.tools.configuration import ToolsConfig
+from orchestrator.tools.toolbox import Toolbox
 
 # An answer, if not a good one: the key and the model are in order.
 _ANSWERED = (ModelEmpty, ModelInvalid, ModelRefused, ModelTruncated)
@@ -49,7 +51,8 @@ async def examine(*, calls: bool = True) -> list[Finding]:
     checks: list[Check] = [_database, _roles]
     if calls:
         checks += [_model, *_ways_in(settings)]
-    return [await _finding(check, settings) for check in checks]
+    findings = [await _finding(check, settings) for check in checks]
+    return [*findings, *await _tools(settings)] if calls else findings
 
 
 async def _finding(check: Check, settings: BotSettings) -> Finding:
@@ -65,11 +68,28 @@ async def _database(settings: BotSettings) -> str:
 
 
 async def _roles(settings: BotSettings) -> str:
-    return f"There are {len(Roles.load(settings.roles_file))} roles."
+    toolbox = Toolbox(ToolsConfig.load(settings.tools_file))
+    roles = Roles.load(settings.roles_file, settings.ladder_file).with_tools(toolbox.names)
+    books = playbooks.load(settings.playbooks)
+    return f"There are {text.plural(len(roles), 'role')} and {text.plural(len(books), 'playbook')}."
+
+
+async def _tools(settings: BotSettings) -> list[Finding]:
+    """How it stands with each tool; tool servers are started to see."""
+    try:
+        toolbox = Toolbox(ToolsConfig.load(settings.tools_file))
+    except ConfigurationError as error:
+        return [Finding(is_fine=False, sentence=str(error))]
+    try:
+        return [Finding(state.is_fine, state.sentence) for state in await toolbox.states()]
+    finally:
+        await toolbox.close()
 
 
 async def _model(settings: BotSettings) -> str:
     """Ask each model a few words: nothing else shows whether key, limit and model are in order."""
+    if settings.model == "offline":
+        return "Answers are made up offline (ORCHESTRATOR_MODEL=offline)."
     model = model_of(settings)
     names = (settings.planner_model, settings.worker_model, settings.fallback_model)
     try:
@@ -77,8 +97,6 @@ async def _model(settings: BotSettings) -> str:
             await _ask(model, name)
     finally:
         await model.close()
-    if settings.model == "offline":
-        return "Answers are made up offline (ORCHESTRATOR_MODEL=offline)."
     place = settings.anthropic_base_url or "Anthropic"
     return f"{place} answers as {text.listing(list(dict.fromkeys(names)))}."
 

@@ -401,6 +401,8 @@ def _synthesis(call: Call, told: Directives) -> Reply:
 
 def _parts(asked: str) -> list[_Part]:
     found = list(_RESULT.finditer(asked))
+    if not found:
+        return []
     ends = [match.start() for match in found[1:]] + [len(asked)]
     return [
         _Part(match[1], one_line(match[2]), _body(asked[match.end() : end]))

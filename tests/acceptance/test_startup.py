@@ -114,15 +114,94 @@ async def test_a_folder_of_the_workspace_that_cannot_be_written_to_is_told(refus
     assert "cannot be written to" in line
 
 
+async def test_a_port_in_use_is_told_over_http(refused, workspace):
+    line = await refused("--http", SLACK_SIGNING_SECRET="secret", PORT=str(workspace.port))
+    assert f"127.0.0.1:{workspace.port} cannot be listened on" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "settings"),
+    [
+        ("SLACK_CLIENT_SECRET is not set", {}),
+        ("ORCHESTRATOR_SECRET_KEY is not set", {"SLACK_CLIENT_SECRET": "secret"}),
+        (
+            "ORCHESTRATOR_SECRET_KEY is not a key",
+            {"SLACK_CLIENT_SECRET": "secret", "ORCHESTRATOR_SECRET_KEY": "short"},
+        ),
+    ],
+)
+async def test_what_many_workspaces_need_is_told(refused, words, settings):
+    known = {"SLACK_CLIENT_ID": "1.2", "SLACK_SIGNING_SECRET": "secret", "PORT": "0"}
+    assert words in await refused("--http", **known, **settings)
+
+
+async def test_the_bot_over_http_ends_in_good_order_when_it_is_told_to(workspace, tmp_path, rows):
+    known = environment(workspace, tmp_path) | {"SLACK_SIGNING_SECRET": "secret", "PORT": "0"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bot",
+        "--http",
+        env=known,
+        cwd=ROOT,
+        stdin=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            said = await process.stderr.readuntil(b"listening")
+            process.terminate()
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert b"xoxb" not in said
+
+
 async def test_the_doctor_says_that_all_is_well(run):
     code, out, err = await run("doctor")
     assert (code, err) == (0, "")
-    assert "Slack knows us as" in out
+    assert "Slack knows us by SLACK_BOT_TOKEN" in out
+    assert "Socket Mode can be used" in out
     assert "✗" not in out
 
 
 async def test_the_doctor_says_everything_that_is_missing(run):
     code, out, err = await run("doctor", SLACK_APP_TOKEN=None, ORCHESTRATOR_MODEL=None)
-    assert (code, err) == (2, "")
+    assert (code, err) == (1, "")
     wrong = [line for line in out.splitlines() if line.startswith("✗")]
     assert [words in line for words, line in zip(("ANTHROPIC", "SLACK_APP"), wrong, strict=True)]
+
+
+async def test_the_doctor_names_the_scopes_that_are_missing(run, workspace):
+    manifest = workspace.workspace.manifest
+    granted = manifest.scopes - {"users:read"}
+    object.__setattr__(manifest, "scopes", granted)
+    code, out, _ = await run("doctor")
+    assert code == 1
+    assert "lacks the scopes users:read." in out
+
+
+async def test_the_doctor_looks_at_http_where_that_is_set(run):
+    code, out, _ = await run("doctor", SLACK_APP_TOKEN=None, SLACK_SIGNING_SECRET="secret")
+    assert (code, "SLACK_SIGNING_SECRET is set" in out) == (0, True)
+
+
+async def test_the_doctor_asks_nobody_where_it_must_not(run, workspace):
+    code, out, _ = await run("doctor", "--quiet", "--no-calls", SLACK_BOT_TOKEN="xoxb-wrong")
+    assert (code, out) == (0, "")
+    assert workspace.calls == []
+
+
+async def test_the_doctor_asks_the_model_and_says_what_it_says(run):
+    settings = {
+        "ORCHESTRATOR_MODEL": None,
+        "ANTHROPIC_API_KEY": "sk-ant-x",
+        "ANTHROPIC_BASE_URL": "http://127.0.0.1:9",
+    }
+    code, out, _ = await run("doctor", **settings)
+    assert code == 1
+    (wrong,) = [line for line in out.splitlines() if line.startswith("✗")]
+    assert "model" in wrong
+    assert "sk-ant" not in out
