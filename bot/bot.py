@@ -14,7 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.access import Access
 from bot.blocks import note, text
-from bot.installations import Installations
+from bot.installations import Installations, team_of
 from bot.publisher import Publisher
 from bot.settings import BotSettings
 from bot.view import RunView, run_view
@@ -105,6 +105,11 @@ class Bot:
             return run_id
         request_id = getattr(command, "request_id", "")
         return await self.orchestrator.run_of_request(request_id)
+
+
+def actor_of(body: dict[str, Any]) -> Actor:
+    """Who clicked or submitted something, and in which workspace."""
+    return Actor(team_of(body) or "", body["user"]["id"])
 
 
 async def tell(client: AsyncWebClient, user: str, place: Place, sentence: str) -> None:

@@ -36,6 +36,9 @@ _DUE_EVERY_S = 5
 # What Slack says of a channel that the bot cannot post in until somebody does something.
 _GONE = frozenset({"channel_not_found", "not_in_channel", "is_archived"})
 
+# What may be better the next time.
+_AWAY = (SlackClientError, NotInstalled, OSError, TimeoutError)
+
 Job = Callable[[], Awaitable[None]]
 
 
@@ -122,11 +125,13 @@ class Clock:
         for schedule in due:
             try:
                 await self._fire(schedule)
-            except Outdated:
-                # Somebody else was faster, or it was paused at this moment.
+            except Refused:
+                # Somebody else was faster, or it was paused or removed at this moment.
                 continue
-            except (SlackClientError, NotInstalled, OSError, TimeoutError) as error:
+            except _AWAY as error:
                 log.warning("schedule_waits", schedule=schedule.name, error=str(error))
+            except Exception:
+                log.exception("schedule_broke", schedule=schedule.name)
 
     async def _fire(self, schedule: Schedule) -> None:
         assert schedule.next_at is not None
@@ -151,8 +156,9 @@ class Clock:
         await self._orchestrator.do(PauseSchedule(schedule.name, trouble), actor)
         async with self._database.read() as session:
             views = await schedules.of_person(session, actor, self._now())
-        view = next(view for view in views if view.id == schedule.id)
-        await _say(client, schedule.user_id, blocks.stopped(view))
+        for view in views:
+            if view.id == schedule.id:
+                await _say(client, schedule.user_id, blocks.stopped(view))
 
     # --- dead letters -----------------------------------------------------------------------
 
@@ -169,8 +175,10 @@ class Clock:
                 )
                 if payload is not None:
                     await _say(client, actor.user_id, payload)
-            except (SlackClientError, NotInstalled, OSError, TimeoutError) as error:
+            except _AWAY as error:
                 log.warning("digest_waits", user=actor.user_id, error=str(error))
+            except Exception:
+                log.exception("digest_broke", user=actor.user_id)
 
 
 async def _trouble(client: AsyncWebClient, schedule: Schedule) -> str:

@@ -25,6 +25,7 @@ Clients = Callable[[str], Awaitable[AsyncWebClient]]
 Ready = Callable[[], Awaitable[None]]
 
 _SWEEP_SECONDS = 5.0
+_AGAIN_S = 1.0
 _AT_ONCE = 4
 _TRIES = 4
 _SECONDS = 60.0
@@ -128,6 +129,7 @@ class Downloads:
         except (TimeoutError, NotInstalled, aiohttp.ClientError, SlackClientError) as error:
             if _passes(error):
                 log.warning("message_not_looked_up", run=file.run_id, exc_info=True)
+                asyncio.get_running_loop().call_later(_AGAIN_S, self.wake)
                 return
             log.warning("message_not_found", run=file.run_id)
             await self._attachments.replace(file, ())

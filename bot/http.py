@@ -82,8 +82,9 @@ async def listening(app: Starlette, listener: socket.socket) -> AsyncIterator[No
     server = _Server(config)
     serving = asyncio.create_task(server.serve([listener]))
     host, port = listener.getsockname()[:2]
-    log.info("listening", host=host, port=port)
     try:
+        await server.has_started.wait()
+        log.info("listening", host=host, port=port)
         yield
     finally:
         server.should_exit = True
@@ -103,6 +104,15 @@ def _listen(settings: BotSettings) -> socket.socket:
 
 class _Server(Server):
     """Leaves the signals to us: what is under way is to be finished after the last request."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.has_started = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        self.has_started.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -14,7 +14,10 @@ _UNKNOWN = frozenset({"user_not_found", "user_not_visible"})
 async def timezone(client: AsyncWebClient, user_id: str) -> str:
     """The time zone a person has chosen; UTC where Slack names none that is known here."""
     named = (await client.users_info(user=user_id))["user"].get("tz")
-    return named if named in available_timezones() else _UTC
+    try:
+        return ZoneInfo(named or _UTC).key
+    except (ZoneInfoNotFoundError, ValueError):
+        return _UTC
 
 
 async def is_active(client: AsyncWebClient, user_id: str) -> bool:

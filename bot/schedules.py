@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -41,10 +40,7 @@ async def of_person(session: AsyncSession, actor: Actor, moment: datetime) -> li
     query = select(Schedule).where(
         Schedule.team_id == actor.team_id, Schedule.user_id == actor.user_id
     )
-    return _views((await session.exec(query.order_by(col(Schedule.id)))).all(), moment)
-
-
-def _views(rows: Iterable[Schedule], moment: datetime) -> list[ScheduleView]:
+    rows = (await session.exec(query.order_by(col(Schedule.id)))).all()
     return [_view(row, moment) for row in rows]
 
 

@@ -23,8 +23,8 @@ from orchestrator.store.tables import RunText
 # Whatever separates words in the index of PostgreSQL; SQLite has its own idea, much the same.
 _SEPARATORS = re.compile(r"[\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\xbf\u2000-\u206f\u3000-\u303f]+")
 
-# The index on SQLite has the beginnings of words of this length; of those in other scripts, which
-# say more with fewer characters, there are not many.
+# The index on SQLite has the beginnings of words from this length on. In scripts where a word has
+# fewer characters, not many begin alike.
 _LEAST_BEGINNING = 3
 
 _text: sa.Table = RunText.__table__  # type: ignore[attr-defined]
@@ -125,13 +125,14 @@ def _is_searchable(word: str) -> bool:
 
 def _scope(wanted: Wanted) -> list[list[str]]:
     """The marks that a run must have: one of each list."""
-    who = [f"u{wanted.actor.user_id}", *(f"c{channel}" for channel in sorted(wanted.channels))]
+    team_id, own = wanted.actor.team_id, wanted.actor.user_id
+    who = [f"u{team_id}{own}", *(f"c{team_id}{channel}" for channel in sorted(wanted.channels))]
     others = (
-        [f"u{person}" for person in sorted(wanted.people)],
-        [f"c{place}" for place in sorted(wanted.places)],
+        [f"u{team_id}{person}" for person in sorted(wanted.people)],
+        [f"c{team_id}{place}" for place in sorted(wanted.places)],
         [_MARKS[state] for state in sorted(wanted.states)],
     )
-    return [[f"t{wanted.actor.team_id}"], who, *filter(None, others)]
+    return [who, *filter(None, others)]
 
 
 # --- what the index is asked: words are quoted, so that nothing in them is an operator ----------

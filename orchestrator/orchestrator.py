@@ -21,6 +21,7 @@ from orchestrator.events import Bus, Event, Listener, TextListener
 from orchestrator.files.extractor import Extractor
 from orchestrator.gate import Gatekeeping
 from orchestrator.model.base import Model
+from orchestrator.model.deferred import Deferred
 from orchestrator.model.prices import PriceList
 from orchestrator.plan import Plan
 from orchestrator.roles import Roles
@@ -242,19 +243,25 @@ def model_of(settings: Settings) -> Model:
         from orchestrator.model.offline import OfflineModel
 
         return OfflineModel()
-    from orchestrator.model.anthropic import AnthropicModel
-
     if settings.anthropic_api_key is None and settings.anthropic_base_url is None:
         raise ConfigurationError(
             "ANTHROPIC_API_KEY is not set. Get a key in the Claude Console under API keys and "
             "put it into the environment or the .env file, or set ORCHESTRATOR_MODEL=offline "
             "to try everything without one."
         )
+    prices = PriceList.load(settings.prices_file)
+    return Deferred(partial(_anthropic, settings, prices))
+
+
+def _anthropic(settings: Settings, prices: PriceList) -> Model:
+    # Its library takes seconds to load and a third of the memory of a process that waits.
+    from orchestrator.model.anthropic import AnthropicModel
+
     key = settings.anthropic_api_key
     return AnthropicModel(
         api_key=key.get_secret_value() if key else "none",
         base_url=settings.anthropic_base_url,
-        prices=PriceList.load(settings.prices_file),
+        prices=prices,
     )
 
 

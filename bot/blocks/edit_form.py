@@ -1,12 +1,15 @@
 """The form in which a plan is edited: its pages, its fields, and reading them back.
 
 A field's block id is the subtask's number and what it is (`3:title`), so that what was typed
-stays with its subtask. What a page does not show is kept as the plan has it.
+stays with its subtask. What differs from the plan is a draft, by block id; it goes with the form
+from page to page, so that nothing is lost when one is turned.
 """
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -26,9 +29,10 @@ from bot.blocks.elements import (
     text_input,
 )
 from bot.blocks.payload import Block
-from orchestrator.plan import DEFAULT_ROLE, MAX_TITLE, Plan, Subtask
+from orchestrator.plan import DEFAULT_PRIORITY, DEFAULT_ROLE, MAX_TITLE, Plan, Subtask
 
 Values = Mapping[str, Mapping[str, Mapping[str, Any]]]
+Draft = Mapping[str, Any]
 
 # 100 blocks are a modal: seven for a subtask, and a dozen around them.
 MOST_ON_PAGE = 12
@@ -62,7 +66,9 @@ def _size(value: Any) -> int:
 # --- the fields ----------------------------------------------------------------------------
 
 
-def fields(plan: Plan, subtask: Subtask, roles: Sequence[str]) -> Iterator[Block]:
+def fields(
+    plan: Plan, subtask: Subtask, roles: Sequence[str], *, is_removed: bool = False
+) -> Iterator[Block]:
     """The fields of a subtask."""
     yield header(f"Subtask {subtask.id}"[:150])
     title = text_input(subtask.title, most=MAX_TITLE)
@@ -73,10 +79,8 @@ def fields(plan: Plan, subtask: Subtask, roles: Sequence[str]) -> Iterator[Block
     others = [other for other in plan.subtasks if other.id != subtask.id]
     if others:
         yield _waits_for(f"{subtask.id}:after", others, subtask.depends_on)
-    priorities = [option(str(number), label) for number, label in _PRIORITIES.items()]
-    priority = select(priorities, str(min(max(subtask.priority, 1), 5)))
-    yield input_block(f"{subtask.id}:priority", "Priority", priority)
-    box = checkbox(_REMOVE, "Remove this subtask")
+    yield input_block(f"{subtask.id}:priority", "Priority", _priorities(subtask.priority))
+    box = checkbox(_REMOVE, "Remove this subtask", is_ticked=is_removed)
     yield input_block(f"{subtask.id}:remove", "Remove", box, optional=True)
 
 
@@ -92,6 +96,13 @@ def new_fields(plan: Plan, roles: Sequence[str]) -> Iterator[Block]:
     yield input_block(f"{number}:role", "Role", role_select(roles, DEFAULT_ROLE), optional=True)
     if plan.subtasks:
         yield _waits_for(f"{number}:after", plan.subtasks, ())
+    priority = _priorities(DEFAULT_PRIORITY)
+    yield input_block(f"{number}:priority", "Priority", priority, optional=True)
+
+
+def _priorities(chosen: int) -> Element:
+    options = [option(str(number), label) for number, label in _PRIORITIES.items()]
+    return select(options, str(min(max(chosen, 1), 5)))
 
 
 def _instructions(subtask: Subtask) -> Block:
@@ -128,49 +139,87 @@ def _label(subtask: Subtask) -> str:
 # --- what was entered ------------------------------------------------------------------------
 
 
-def edited(plan: Plan, values: Values, page: int = 0) -> Plan:
-    """The plan with what the fields of `page` say; nothing is checked, the gate does that.
+def typed(plan: Plan, values: Values, before: Draft) -> dict[str, Any]:
+    """The draft, once what the fields say now has taken the place of what they said `before`."""
+    draft = {block_id: value for block_id, value in before.items() if block_id not in values}
+    known = {subtask.id: subtask for subtask in plan.subtasks}
+    for block_id, entry in values.items():
+        id_, _, name = block_id.partition(":")
+        value = _value(entry.get("value", {}))
+        if value != _own(known.get(id_) or Subtask(id=id_), name):
+            draft[block_id] = value
+    return draft
+
+
+def _value(field: Mapping[str, Any]) -> Any:
+    """What a field says: a text, the one choice, or all that are chosen, in the plan's order."""
+    if "selected_options" in field:
+        return sorted((item["value"] for item in field["selected_options"] or ()), key=_in_order)
+    if "selected_option" in field:
+        chosen = field["selected_option"]
+        return chosen["value"] if chosen else None
+    return field.get("value") or ""
+
+
+def _own(subtask: Subtask, name: str) -> Any:
+    """What the field says where nobody has changed anything."""
+    match name:
+        case "after":
+            return sorted(subtask.depends_on, key=_in_order)
+        case "priority":
+            return str(min(max(subtask.priority, 1), 5))
+        case "remove":
+            return []
+    return getattr(subtask, name, None)
+
+
+def _in_order(id_: str) -> tuple[int, str]:
+    return (int(id_), "") if id_.isdecimal() else (0, id_)
+
+
+def drafted(plan: Plan, draft: Draft) -> Plan:
+    """The plan as the form shows it: with what was typed, and with what is to be removed."""
+    known = {subtask.id for subtask in plan.subtasks}
+    titled = {
+        block_id.partition(":")[0] for block_id, value in draft.items() if _names(block_id, value)
+    }
+    added = [Subtask(id=id_) for id_ in sorted(titled - known, key=_in_order)]
+    subtasks = tuple(_entered(subtask, draft) for subtask in (*plan.subtasks, *added))
+    return plan.model_copy(update={"subtasks": subtasks})
+
+
+def _names(block_id: str, value: Any) -> bool:
+    """Whether it gives a title: what has none is not added."""
+    return block_id.endswith(":title") and isinstance(value, str) and bool(value.strip())
+
+
+def edited(plan: Plan, draft: Draft) -> Plan:
+    """The plan with what was typed; nothing is checked, the gate does that.
 
     A removed subtask is no longer waited for. An added one gets a number never used in `plan`.
     """
-    shown = {subtask.id for subtask in _page(plan, page)}
-    gone = {id_ for id_ in shown if _is_removed(values, id_)}
-    subtasks = [
-        _entered(subtask, values) if subtask.id in shown else subtask
-        for subtask in plan.subtasks
-        if subtask.id not in gone
-    ]
-    added = Subtask(id=str(_next_number(plan)))
-    if _text(values, added.id, "title", "").strip():
-        subtasks.append(_entered(added, values))
-    kept = tuple(_without(subtask, gone) for subtask in subtasks)
+    shown = drafted(plan, draft)
+    gone = {subtask.id for subtask in shown.subtasks if is_removed(draft, subtask.id)}
+    kept = tuple(_without(subtask, gone) for subtask in shown.subtasks if subtask.id not in gone)
     return plan.model_copy(update={"subtasks": kept})
 
 
-def _page(plan: Plan, page: int) -> tuple[Subtask, ...]:
-    spread = pages(plan)
-    return spread[page] if page < len(spread) else ()
+def is_removed(draft: Draft, id_: str) -> bool:
+    """Whether the subtask is to be removed."""
+    return bool(draft.get(f"{id_}:{_REMOVE}"))
 
 
-def _entered(subtask: Subtask, values: Values) -> Subtask:
-    id_ = subtask.id
-    chosen = _field(values, id_, "after").get("selected_options")
-    entered = {
-        "title": _text(values, id_, "title", subtask.title),
-        "instructions": _text(values, id_, "instructions", subtask.instructions),
-        "role": _choice(values, id_, "role") or subtask.role,
-        "priority": int(_choice(values, id_, "priority") or subtask.priority),
-    }
-    if chosen is not None:
-        entered["depends_on"] = _in_order(subtask, [item["value"] for item in chosen])
+def _entered(subtask: Subtask, draft: Draft) -> Subtask:
+    said = {name: draft.get(f"{subtask.id}:{name}") for name in ("title", "instructions", "role")}
+    entered = {name: value for name, value in said.items() if value is not None}
+    if priority := draft.get(f"{subtask.id}:priority"):
+        entered["priority"] = int(priority)
+    if (after := draft.get(f"{subtask.id}:after")) is not None:
+        # In the plan's own order where it had one.
+        kept = [need for need in subtask.depends_on if need in after]
+        entered["depends_on"] = tuple(dict.fromkeys([*kept, *after]))
     # Validated anew, so that what was typed is cleaned as everything in a plan is.
     return Subtask.model_validate({**subtask.model_dump(by_alias=True), **entered})
-
-
-def _in_order(subtask: Subtask, chosen: Sequence[str]) -> tuple[str, ...]:
-    """What is chosen, in the plan's own order: Slack's is that of the clicks."""
-    kept = [need for need in subtask.depends_on if need in chosen]
-    return tuple(dict.fromkeys([*kept, *chosen]))
 
 
 def _without(subtask: Subtask, gone: set[str]) -> Subtask:
@@ -178,23 +227,35 @@ def _without(subtask: Subtask, gone: set[str]) -> Subtask:
     return subtask.model_copy(update={"depends_on": needs})
 
 
-def _field(values: Values, id_: str, name: str) -> Mapping[str, Any]:
-    return values.get(f"{id_}:{name}", {}).get("value", {})
+def difference(plan: Plan, other: Plan) -> dict[str, Any]:
+    """The draft that makes `other` of `plan`."""
+    draft: dict[str, Any] = {}
+    known = {subtask.id: subtask for subtask in plan.subtasks}
+    for subtask in other.subtasks:
+        before = known.pop(subtask.id, Subtask(id=subtask.id))
+        for name in ("title", "instructions", "role", "after", "priority"):
+            if (value := _own(subtask, name)) != _own(before, name):
+                draft[f"{subtask.id}:{name}"] = value
+    return draft | {f"{id_}:{_REMOVE}": [_REMOVE] for id_ in known}
 
 
-def _text(values: Values, id_: str, name: str, kept: str) -> str:
-    """What is in a text field: empty when it was emptied, `kept` where it was not shown."""
-    field = _field(values, id_, name)
-    return (field["value"] or "") if "value" in field else kept
+# --- the draft on its way ----------------------------------------------------------------------
 
 
-def _choice(values: Values, id_: str, name: str) -> str | None:
-    chosen = _field(values, id_, name).get("selected_option")
-    return chosen["value"] if chosen else None
+def packed(draft: Draft) -> str:
+    """The draft as text that is as short as can be; empty for none."""
+    if not draft:
+        return ""
+    content = json.dumps(draft, ensure_ascii=False, separators=(",", ":"))
+    return base64.urlsafe_b64encode(zlib.compress(content.encode(errors="replace"), 9)).decode()
 
 
-def _is_removed(values: Values, id_: str) -> bool:
-    return bool(_field(values, id_, "remove").get("selected_options"))
+def unpacked(content: str) -> dict[str, Any]:
+    """The draft that was packed."""
+    if not content:
+        return {}
+    draft: dict[str, Any] = json.loads(zlib.decompress(base64.urlsafe_b64decode(content)))
+    return draft
 
 
 def _next_number(plan: Plan) -> int:

@@ -153,9 +153,11 @@ def multi_select(
     return element
 
 
-def checkbox(value: str, label: str) -> Element:
+def checkbox(value: str, label: str, *, is_ticked: bool = False) -> Element:
     """A single box to tick."""
-    return {"type": "checkboxes", "options": [option(value, label)]}
+    box = option(value, label)
+    element: Element = {"type": "checkboxes", "options": [box]}
+    return {**element, "initial_options": [box]} if is_ticked else element
 
 
 def can_be_option(value: str) -> bool:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from bot.blocks import edit_form, ids, text
-from bot.blocks.edit_form import Values, edited
+from bot.blocks.edit_form import Draft, Values
 from bot.blocks.elements import (
     MOST_INPUT,
     Element,
@@ -28,16 +28,17 @@ from bot.blocks.elements import (
 )
 from bot.blocks.payload import Block
 from bot.view import RequestView, RevisionView, RunView, SubtaskView
+from orchestrator.errors import InvalidInput
 from orchestrator.plan import Plan, to_text
 from orchestrator.text import plural
 
 __all__ = [
     "answer",
     "breakdown",
+    "draft_of",
     "edit",
     "edit_and_retry",
     "edit_as_text",
-    "edited",
     "first_input",
     "instructions",
     "loading",
@@ -53,6 +54,8 @@ __all__ = [
 View = dict[str, Any]
 
 _MOST_TITLE = 24
+_MOST_METADATA = 3000
+_NO_DRAFT: Draft = {}
 # Slack takes 250,000.
 _MOST_BYTES = 150_000
 _MOST_SUBTASKS = 90
@@ -129,35 +132,48 @@ def _more(view: RunView) -> list[Block]:
 # --- to fill in ----------------------------------------------------------------------------
 
 
-def edit(view: RunView, plan: Plan, roles: Sequence[str], page: int = 0) -> View:
-    """The plan as a form; large plans have several pages, each saved by itself."""
-    spread = edit_form.pages(plan)
+def edit(
+    view: RunView,
+    plan: Plan,
+    roles: Sequence[str],
+    page: int = 0,
+    draft: Draft = _NO_DRAFT,
+) -> View:
+    """The plan as a form, with what was typed into it so far; large plans have several pages.
+
+    Raises InvalidInput where more was typed than can be taken along from page to page.
+    """
+    shown = edit_form.drafted(plan, draft)
+    spread = edit_form.pages(shown)
     page = min(max(page, 0), len(spread) - 1)
     blocks: list[Block] = [paragraph(f"Saving makes revision {view.revision + 1} of the plan.")]
     if len(spread) > 1:
-        blocks.append(context(_which_page(page, len(spread))))
-    blocks += _switches(view, plan, page)
+        blocks.append(context(f"Page {page + 1} of {len(spread)}. Saving saves all pages."))
+    blocks += _switches(view, shown, page)
     for subtask in spread[page]:
-        blocks += edit_form.fields(plan, subtask, roles)
-    is_last = page == len(spread) - 1
-    if is_last:
-        blocks += edit_form.new_fields(plan, roles)
+        is_removed = edit_form.is_removed(draft, subtask.id)
+        blocks += edit_form.fields(shown, subtask, roles, is_removed=is_removed)
+    if page == len(spread) - 1:
+        blocks += edit_form.new_fields(shown, roles)
+        blocks.append(actions(_page_button("Add another", view, page + 1)))
     else:
         blocks.append(actions(_page_button("Next page", view, page + 1)))
-    return _form(
-        f"Edit {view.name}",
-        blocks,
-        ids.EDIT_VIEW,
-        {"run_id": view.id, "revision": view.revision, "page": page},
-        submit="Save",
-    )
+    about = {"run_id": view.id, "revision": view.revision, "page": page}
+    if draft:
+        about["draft"] = edit_form.packed(draft)
+    if len(json.dumps(about)) > _MOST_METADATA:
+        raise InvalidInput(
+            "That is more than I can take along to another page. Save what you have changed, "
+            "then go on with the new revision."
+        )
+    return _form(f"Edit {view.name}", blocks, ids.EDIT_VIEW, about, submit="Save")
 
 
-def _which_page(page: int, count: int) -> str:
-    return (
-        f"Page {page + 1} of {count}. Save before you turn the page: what is not saved is lost. "
-        "What another page shows stays as it is."
-    )
+def draft_of(plan: Plan, view: Mapping[str, Any]) -> dict[str, Any]:
+    """What was typed into the form so far, on this page and on others."""
+    about = json.loads(view["private_metadata"])
+    before = edit_form.unpacked(about.get("draft", ""))
+    return edit_form.typed(plan, view["state"]["values"], before)
 
 
 def _switches(view: RunView, plan: Plan, page: int) -> list[Block]:

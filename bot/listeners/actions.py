@@ -13,8 +13,8 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import timeline
-from bot.blocks import details, ids, modals
-from bot.bot import Bot, Place, answering, tell
+from bot.blocks import details, edit_form, ids, modals
+from bot.bot import Bot, Place, actor_of, answering, tell
 from bot.view import RunView, SubtaskView, attempt_views, subtask_history
 from orchestrator.commands import (
     Actor,
@@ -30,7 +30,7 @@ from orchestrator.commands import (
     Stop,
 )
 from orchestrator.errors import NotFound, Outdated
-from orchestrator.plan import Plan
+from orchestrator.plan import Plan, from_text
 from orchestrator.store.load import plan_of
 from orchestrator.store.tables import RequestKind, RequestStatus, RunStatus, now
 
@@ -54,7 +54,7 @@ class Click:
         message, channel = body.get("message") or {}, body.get("channel")
         thread = message.get("thread_ts") or message.get("ts")
         return cls(
-            actor=Actor(body["team"]["id"], body["user"]["id"]),
+            actor=actor_of(body),
             place=Place(channel["id"], thread) if channel else None,
             value=body["actions"][0].get("value") or "",
             trigger_id=body["trigger_id"],
@@ -172,16 +172,34 @@ async def _edit(bot: Bot, click: Click) -> None:
     await _modal(click, "Edit the plan", build)
 
 
-async def _edit_form(bot: Bot, click: Click) -> None:
+async def _edit_page(bot: Bot, click: Click) -> None:
+    """Another page of the form, with all that was typed."""
     run_id, revision, at = ids.read_page(click.value)
     view, plan = await _proposed(bot, click, run_id, revision)
-    await _swap(click, modals.edit(view, plan, _roles(bot, plan), page=at))
+    draft = modals.draft_of(plan, _form(click))
+    await _swap(click, modals.edit(view, plan, _roles(bot, plan), at, draft))
+
+
+async def _edit_form(bot: Bot, click: Click) -> None:
+    """The form, with what was typed as text."""
+    run_id, revision, _ = ids.read_page(click.value)
+    view, plan = await _proposed(bot, click, run_id, revision)
+    typed = modals.typed(_form(click)["state"]["values"])
+    draft = edit_form.difference(plan, from_text(typed, plan)) if typed else {}
+    await _swap(click, modals.edit(view, plan, _roles(bot, plan), draft=draft))
 
 
 async def _edit_text(bot: Bot, click: Click) -> None:
+    """The plan as text, with what was typed into the form."""
     run_id, revision, _ = ids.read_page(click.value)
     view, plan = await _proposed(bot, click, run_id, revision)
-    await _swap(click, modals.edit_as_text(view, plan))
+    draft = modals.draft_of(plan, _form(click))
+    await _swap(click, modals.edit_as_text(view, edit_form.edited(plan, draft)))
+
+
+def _form(click: Click) -> View:
+    assert click.view is not None
+    return click.view
 
 
 async def _swap(click: Click, view: View) -> None:
@@ -374,7 +392,7 @@ _HANDLERS: dict[str, Handler] = {
     ids.APPROVE: _approve,
     ids.EDIT: _edit,
     ids.EDIT_FORM: _edit_form,
-    ids.EDIT_PAGE: _edit_form,
+    ids.EDIT_PAGE: _edit_page,
     ids.EDIT_TEXT: _edit_text,
     ids.REPLAN: _replan,
     ids.REJECT: _reject,

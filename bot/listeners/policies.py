@@ -11,7 +11,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks import modals, policy
-from bot.bot import Bot, Place, problem_in, tell
+from bot.bot import Bot, Place, actor_of, problem_in, tell
 from orchestrator.commands import Actor
 from orchestrator.errors import InvalidInput
 
@@ -25,7 +25,7 @@ def register(app: AsyncApp, bot: Bot) -> None:
     async def submitted(
         ack: AsyncAck, body: dict[str, Any], view: dict[str, Any], client: AsyncWebClient
     ) -> None:
-        actor = Actor(body["team"]["id"], body["user"]["id"])
+        actor = actor_of(body)
         channel = json.loads(view["private_metadata"])["channel"]
         problem = await problem_in(partial(_save, bot, actor, channel, view["state"]["values"]))
         if problem is not None:

@@ -15,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import conversation
 from bot.blocks import ids, modals
 from bot.blocks import shortcut as blocks
-from bot.bot import Bot, answering, problem_in
+from bot.bot import Bot, actor_of, answering, problem_in
 from bot.conversation import JsonObject, files_of, task_of
 from bot.listeners.commands import check_in
 from orchestrator.commands import Actor, Create
@@ -47,7 +47,7 @@ def register(app: AsyncApp, bot: Bot) -> None:
         client: AsyncWebClient,
         context: AsyncBoltContext,
     ) -> None:
-        actor = Actor(body["team"]["id"], body["user"]["id"])
+        actor = actor_of(body)
         problem = await problem_in(
             partial(_begin, bot, actor, view, client, context.bot_user_id or "")
         )

@@ -11,8 +11,8 @@ from typing import Any
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot.blocks import ids, modals
-from bot.bot import Bot, problem_in
+from bot.blocks import edit_form, ids, modals
+from bot.bot import Bot, actor_of, problem_in
 from orchestrator.commands import (
     Actor,
     Answer,
@@ -35,9 +35,20 @@ class Submission:
     """What a person typed into a modal, what the modal was about, and what came of it."""
 
     actor: Actor
-    about: dict[str, Any]
-    values: dict[str, Any]
+    view: dict[str, Any]
     done: Done | None = None
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the modal was about: ids."""
+        about: dict[str, Any] = json.loads(self.view["private_metadata"])
+        return about
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What its fields say, by block id."""
+        values: dict[str, Any] = self.view["state"]["values"]
+        return values
 
 
 Reader = Callable[[Bot, Submission], Awaitable[Command]]
@@ -51,9 +62,8 @@ def register(app: AsyncApp, bot: Bot) -> None:
 
 def _listener(bot: Bot, reader: Reader) -> Callable[..., Awaitable[None]]:
     async def submitted(ack: AsyncAck, body: dict[str, Any], view: dict[str, Any]) -> None:
-        actor = Actor(body["team"]["id"], body["user"]["id"])
-        about = json.loads(view["private_metadata"])
-        submission = Submission(actor, about, view["state"]["values"])
+        actor = actor_of(body)
+        submission = Submission(actor, view)
         problem = await problem_in(partial(_carry_out, bot, reader, submission))
         if submission.done is None:
             # The modal stays open as it is, with the sentence at its first field.
@@ -78,8 +88,8 @@ async def _carry_out(bot: Bot, reader: Reader, submission: Submission) -> None:
 async def _edited(bot: Bot, submission: Submission) -> Command:
     run_id, revision = submission.about["run_id"], submission.about["revision"]
     plan = await _plan(bot, run_id, revision)
-    page = submission.about.get("page", 0)
-    return Edit(run_id, revision, modals.edited(plan, submission.values, page))
+    draft = modals.draft_of(plan, submission.view)
+    return Edit(run_id, revision, edit_form.edited(plan, draft))
 
 
 async def _edited_text(bot: Bot, submission: Submission) -> Command:

@@ -16,6 +16,11 @@ _KEPT = 1000
 _NUMBERS = itertools.count(1)
 
 
+def next_number() -> int:
+    """The place of something in the order in which things began."""
+    return next(_NUMBERS)
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """A Web API call. `at` is in seconds since the epoch; `error` is None where it was ok.
@@ -30,14 +35,15 @@ class Call:
     problems: tuple[str, ...] = ()
     usage: Usage | None = None
     retry_after_s: int | None = None
-    number: int = field(default_factory=_NUMBERS.__next__, compare=False)
+    number: int = field(default_factory=next_number, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """Something sent to the bot over Socket Mode; `acked` is False when no answer came.
 
-    `answer` is what the bot put into its acknowledgement.
+    It is recorded when that is known; `at` and `number` tell when it was sent. `answer` is what
+    the bot put into its acknowledgement.
     """
 
     envelope_id: str
@@ -47,7 +53,7 @@ class Envelope:
     acked: bool
     retry: int = 0
     answer: dict[str, Any] | None = None
-    number: int = field(default_factory=_NUMBERS.__next__, compare=False)
+    number: int = field(default_factory=next_number, compare=False)
 
 
 class Recorder:

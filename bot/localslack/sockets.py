@@ -17,7 +17,7 @@ from bot.localslack.errors import PersonError
 from bot.localslack.faults import Faults
 from bot.localslack.feed import Feed
 from bot.localslack.ids import Clock
-from bot.localslack.recorder import Envelope, Recorder
+from bot.localslack.recorder import Envelope, Recorder, next_number
 from bot.localslack.seed import APP_ID
 from bot.localslack.storage import JsonObject, Storage, StoredEvent
 
@@ -255,6 +255,7 @@ class Sockets:
         answer: asyncio.Future[JsonObject | None] = asyncio.get_running_loop().create_future()
         connection.waiting[envelope_id] = answer
         acked, result = False, None
+        at, number = self._clock(), next_number()
         try:
             await self._faults.travel()
             await connection.send(_envelope(envelope_id, kind, payload, retry))
@@ -264,9 +265,17 @@ class Sockets:
             return result
         finally:
             connection.waiting.pop(envelope_id, None)
-            now = self._clock()
             self._recorder.add(
-                Envelope(envelope_id, kind, payload, now, acked=acked, retry=retry, answer=result)
+                Envelope(
+                    envelope_id,
+                    kind,
+                    payload,
+                    at,
+                    acked=acked,
+                    retry=retry,
+                    answer=result,
+                    number=number,
+                )
             )
 
     def _pick(self) -> _Connection | None:

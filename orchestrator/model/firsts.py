@@ -72,8 +72,8 @@ class Firsts:
             self._going[key].set()
 
     def note_uncached(self, model: str, tokens: int) -> None:
-        """So many tokens are not cached by `model`: nobody is to wait for as few again."""
-        self._uncached[model] = max(tokens + 1, self._uncached.get(model, 0))
+        """So many tokens are not cached by `model`: only for many more are others to wait."""
+        self._uncached[model] = max(2 * tokens, self._uncached.get(model, 0))
 
 
 class Turn:

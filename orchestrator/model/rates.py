@@ -24,8 +24,14 @@ _SLACK_S = 3.0
 _ROUNDED_S = 1.0
 # A clock that differs by more from the service's is not asked.
 _SKEW_S = 2.0
-# What is left alone of a limit, for what was not counted just as the service does.
-_SPARED = 0.02
+# What is left alone of a limit. Tokens, which are told in thousands, or of a small limit this
+# part; of requests what covers that clocks do not go quite alike.
+_SPARED_TOKENS = 1_000
+_SPARED_PART = 0.02
+_SPARED_REQUESTS = 0.1
+# Until a first reply has told the limits: so many calls at once, or more after so many seconds.
+_MOST_UNTOLD = 10
+_UNTOLD_S = 5.0
 # Tokens an answer is taken to have until it is known how long they are.
 _USUAL_OUTPUT = 1_000
 _WEIGHT_OF_NEWEST = 0.1
@@ -55,6 +61,7 @@ class _Allowance:
     seen_at: float
     full_at: float
     fills: bool
+    spared: float
     used: float = 0.0
 
     def wait_s(self, cost: float, reserved: float, now: float) -> float:
@@ -64,8 +71,7 @@ class _Allowance:
             self.seen_at, self.full_at = now, now + _PERIOD_S
         per_s = self.limit / _PERIOD_S if self.fills else 0.0
         level = min(self.limit, self.remaining + per_s * (now - self.seen_at)) - self.used
-        most = self.limit * (1 - _SPARED)
-        missing = min(cost, most) + reserved + self.limit * _SPARED - level
+        missing = min(cost + self.spared, self.limit) + reserved - level
         if missing <= 1e-6:
             return 0.0
         until_full_s = max(self.full_at - now, 0.001)
@@ -100,6 +106,8 @@ class _Limits:
     allowances: dict[Kind, _Allowance] = field(default_factory=dict)
     places: set[Place] = field(default_factory=set)
     seen: int = -1
+    is_told: bool = False
+    untold_until: float | None = None
     held_until: float = 0.0
     usual_output: float = _USUAL_OUTPUT
     line: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -141,11 +149,11 @@ class _Limits:
         """Learn from the reply to the call of that number, unless a newer one was read before."""
         told = {kind: _allowance(headers, kind) for kind in Kind}
         known = {kind: allowance for kind, allowance in told.items() if allowance is not None}
-        if not known or number < self.seen:
-            return
-        self.seen = number
-        self.allowances |= known
+        self.is_told = True
         self.news.set()
+        if known and number > self.seen:
+            self.seen = number
+            self.allowances |= known
 
     def _costs(self, input_tokens: int, max_tokens: int) -> dict[Kind, float]:
         return {
@@ -160,7 +168,14 @@ class _Limits:
             allowance.wait_s(costs[kind], self._reserved(kind), now)
             for kind, allowance in self.allowances.items()
         )
-        return max(self.held_until - now, *waits, 0.0)
+        return max(self.held_until - now, self._untold_s(now), *waits, 0.0)
+
+    def _untold_s(self, now: float) -> float:
+        """Seconds to wait for a first reply, since nothing is known of the limits."""
+        if self.is_told or len(self.places) < _MOST_UNTOLD:
+            return 0.0
+        self.untold_until = self.untold_until or now + _UNTOLD_S
+        return self.untold_until - now
 
     def _reserved(self, kind: Kind) -> float:
         """What calls under way may still use that the service had not counted when it told.
@@ -226,7 +241,14 @@ def _allowance(headers: Mapping[str, str], kind: Kind) -> _Allowance | None:
     now = _now()
     # A bucket that fills evenly needs just the time for what is missing; else it is a window.
     fills = abs(full_in_s - _PERIOD_S * (1 - remaining / limit)) <= _SLACK_S
-    return _Allowance(limit, remaining, now, now + max(full_in_s, 0.0) + _ROUNDED_S, fills)
+    full_at = now + max(full_in_s, 0.0) + _ROUNDED_S
+    return _Allowance(limit, remaining, now, full_at, fills, _spared(kind, limit, fills=fills))
+
+
+def _spared(kind: Kind, limit: float, *, fills: bool) -> float:
+    if kind is Kind.REQUESTS:
+        return _SPARED_REQUESTS if fills else 0.0
+    return min(_SPARED_TOKENS, limit * _SPARED_PART)
 
 
 def _until_s(reset: str, date: str | None) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from orchestrator.errors import ConfigurationError
@@ -28,6 +28,13 @@ Work = Callable[[Connection], T]
 
 _BUSY_SECONDS = 10.0
 _POSTGRES_WRITERS = 8
+# Keepalives: a server that vanished without a word is noticed after some 15 seconds.
+_CONNECT: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+}
 # Checkpoints, which wait for the disk, after 16 MB instead of 4: busy pages are written once.
 _PRAGMAS = (
     "journal_mode=WAL",
@@ -83,8 +90,22 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
         """A session to read with; what it holds stays usable afterwards."""
-        async with AsyncSession(self._reader, expire_on_commit=False) as session:
-            yield session
+        connection = await self._connect()
+        try:
+            async with AsyncSession(connection, expire_on_commit=False) as session:
+                yield session
+        finally:
+            await _to_the_end(connection.close())
+
+    async def _connect(self) -> AsyncConnection:
+        """A connection to read with. One that nobody waits for any more is closed."""
+        connecting = asyncio.ensure_future(self._reader.connect().start())
+        try:
+            return await _to_the_end(connecting)
+        except asyncio.CancelledError:
+            if not connecting.cancelled() and connecting.exception() is None:
+                await _to_the_end(connecting.result().close())
+            raise
 
     @property
     def engine(self) -> AsyncEngine:
@@ -150,6 +171,16 @@ class Database:
             self._idle.set()
 
 
+async def _to_the_end(work: Awaitable[T]) -> T:
+    """Do the work whole: broken off in the middle, a connection would stay open."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
 def parse(url: str) -> URL:
     """The parts of a database URL. Raises ConfigurationError for one that cannot be used."""
     try:
@@ -177,7 +208,10 @@ def synchronous(url: URL) -> URL:
 
 def _writing_engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return sa.create_engine(synchronous(url), pool_size=_POSTGRES_WRITERS)
+        # Connections that did not survive the server are found out before they are used.
+        return sa.create_engine(
+            synchronous(url), pool_size=_POSTGRES_WRITERS, pool_pre_ping=True, connect_args=_CONNECT
+        )
     engine = sa.create_engine(
         synchronous(url),
         poolclass=sa.StaticPool,
@@ -190,7 +224,9 @@ def _writing_engine(url: URL) -> Engine:
 
 def _reading_engine(url: URL) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":
-        return create_async_engine(url.set(drivername="postgresql+psycopg"))
+        return create_async_engine(
+            url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=_CONNECT
+        )
     engine = create_async_engine(
         url.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": _BUSY_SECONDS}
     )

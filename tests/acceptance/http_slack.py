@@ -29,11 +29,15 @@ CLIENT = ("12345.6789", "client-secret")
 
 @dataclass
 class Tenant:
-    """A workspace: its team id, its tokens, and what the bot called there."""
+    """A workspace: its team id, its tokens, and what the bot called there.
+
+    With `is_org` the app is installed by the whole organisation it belongs to.
+    """
 
     team_id: str
     slack: LocalSlack
     enterprise_id: str | None = None
+    is_org: bool = False
     tokens: list = field(default_factory=list)
     revoked: set = field(default_factory=set)
     calls: list = field(default_factory=list)
@@ -52,15 +56,18 @@ class Tenant:
         return content.replace(self.team_id, seed.TEAM_ID)
 
     def in_organisation(self, payload):
-        """As a workspace of an organisation sends it."""
+        """As a workspace of an organisation sends it, which may have the app as a whole."""
         if self.enterprise_id is None:
             return payload
         for each in payload.get("authorizations", []):
             each["enterprise_id"] = self.enterprise_id
-        key = "enterprise" if "enterprise" in payload else "enterprise_id"
-        return payload | {
-            key: {"id": self.enterprise_id} if key == "enterprise" else self.enterprise_id
-        }
+            if self.is_org:
+                each |= {"team_id": None, "is_enterprise_install": True}
+        if "enterprise" not in payload:
+            more = {"is_enterprise_install": "true"} if self.is_org else {}
+            return payload | {"enterprise_id": self.enterprise_id} | more
+        more = {"is_enterprise_install": True, "team": None} if self.is_org else {}
+        return payload | {"enterprise": {"id": self.enterprise_id}} | more
 
     def here(self, content):
         return content.replace(seed.TEAM_ID, self.team_id)
@@ -184,6 +191,9 @@ class HttpSlack:
         url = f"{tenant.slack.api_url}{method}?{request.url.query}"
         async with self.session.post(url, data=body, headers=headers) as answer:
             content = tenant.here(await answer.text())
+            if method == "auth.test" and tenant.is_org:
+                known = {"is_enterprise_install": True, "enterprise_id": tenant.enterprise_id}
+                content = json.dumps(json.loads(content) | known)
             kept = ("content-type", "retry-after", "x-oauth-scopes")
             known = {name: answer.headers[name] for name in kept if name in answer.headers}
             return Response(content, answer.status, known)
@@ -203,9 +213,11 @@ class HttpSlack:
                 "token_type": "bot",
                 "scope": "chat:write",
                 "bot_user_id": seed.BOT_USER,
-                "team": {"id": tenant.team_id, "name": f"Workspace {tenant.team_id}"},
+                "team": None
+                if tenant.is_org
+                else {"id": tenant.team_id, "name": f"Workspace {tenant.team_id}"},
                 "enterprise": enterprise if tenant.enterprise_id else None,
-                "is_enterprise_install": False,
+                "is_enterprise_install": tenant.is_org,
                 "authed_user": {"id": seed.ADA},
             }
         )

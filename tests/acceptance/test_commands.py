@@ -30,11 +30,16 @@ async def shown(person, query="", channel="general", *words):
 
 
 @pytest.fixture
-def past(bot, tmp_path, ada):
+def past(bot, past_of):
+    return past_of
+
+
+@pytest.fixture
+def past_of(tmp_path, ada):
     """Adds runs that are over, oldest first, and gives their names."""
 
-    def add(*tasks, requester=None, channel="C0LOCALGEN1", status="completed"):
-        names = [f"R-{1000 + number}" for number in range(len(tasks))]
+    def add(*tasks, requester=None, channel="C0LOCALGEN1", status="completed", first=0):
+        names = [f"R-{1000 + first + number}" for number in range(len(tasks))]
         at = datetime(2026, 1, 1, tzinfo=UTC)
         with sqlite3.connect(tmp_path / "orchestrator.db") as connection:
             connection.execute(
@@ -137,6 +142,51 @@ async def test_runs_are_filtered_by_state_channel_and_words(bot, ada, past):
     await ada.wait_for(plan, same(plan, says("Stopped")), PATIENCE_S)
     assert says("plums")(await shown(ada, "failed"))
     assert says("No run matches")(await shown(ada, "running"))
+
+
+async def test_what_is_asked_for_can_be_combined(bot, ada, grace, past):
+    past("Compare apples", "Compare pears", status="failed")
+    past("Compare apples", requester=grace.id, channel="C0LOCALRES1", status="failed", first=50)
+    past("Compare apples", first=100)
+    everybodys = await shown(ada, "failed apples")
+    assert says("R-1000", "R-1050")(everybodys)
+    assert "R-1001" not in everybodys.words
+    assert "R-1100" not in everybodys.words
+    assert "R-1050" not in (await shown(ada, "mine failed apples")).words
+    assert "R-1000" not in (await shown(ada, "failed #research apples")).words
+    assert "R-1050" in (await shown(ada, "failed dead @Grace")).words
+
+
+async def test_a_row_links_to_its_thread(bot, ada):
+    mention, _ = await proposed(ada, "Compare apples")
+    list_ = await shown(ada)
+    address = f"/archives/{mention.channel}/p{mention.ts.replace('.', '')}|*R-"
+    assert address in str(list_.blocks)
+
+
+async def test_pages_turn_after_a_restart(start_bot, ada, past_of):
+    async with start_bot():
+        past_of(*(f"Task number {number:02}" for number in range(10)))
+        await ada.command("/runs", "number", channel="general")
+        first = await told(ada, "general", "number 09")
+    async with start_bot():
+        await ada.click(first, "Next")
+        await told(ada, "general", "number 01", "number 00")
+
+
+async def test_a_channel_that_is_none_is_explained(bot, ada):
+    assert says("cannot tell which channel #nowhere is")(await shown(ada, "failed #nowhere"))
+
+
+@pytest.mark.parametrize("verb", ["show", "Stop", "retry"])
+async def test_a_verb_without_a_name_is_asked_back(bot, ada, verb):
+    assert says("Which run?", f"/runs {verb.lower()} R-7F3K")(await shown(ada, verb))
+
+
+@pytest.mark.parametrize("name", ["R-1000", "r-1000", "1000", "`R-1000`"])
+async def test_a_run_is_named_in_many_ways(bot, ada, past, name):
+    past("Compare apples")
+    assert says("R-1000")(await shown(ada, f"show {name}"))
 
 
 async def test_runs_turns_pages(bot, ada, past):

@@ -257,6 +257,57 @@ async def test_a_new_key_takes_over_from_the_old_one(start, slack, tenants):
         await proposed(tenants[0].person("Ada"), "Look at apples")
 
 
+# --- organisations -----------------------------------------------------------------------
+
+
+@pytest.fixture
+async def organisation(bot, slack, tenants):
+    """A workspace of an organisation that has installed the app as a whole."""
+    tenants[1].is_org = True
+    assert "in The organisation" in (await install(slack, tenants[1]))[1]
+    return tenants[1]
+
+
+async def test_an_organisation_installs_the_app_for_all_its_workspaces(organisation, rows):
+    ada = organisation.person("Ada")
+    mention, plan = await proposed(ada, "Look at apples #subtasks(1)")
+    await ada.click(plan, "Re-plan")
+    modal = await ada.modal(PATIENCE_S, lambda view: view.get("callback_id") == "replan")
+    modal.fill(modal.labels[0], "Less of it")
+    assert (await modal.submit()).closed
+    plan = await ada.wait_for(
+        mention, lambda m: m.ts > plan.ts and has_button("Approve")(m), PATIENCE_S
+    )
+    await ada.click(plan, "Approve")
+    await done(ada, mention, plan)
+    assert rows("SELECT team_id FROM run") == [("T2",)]
+    assert rows("SELECT enterprise_id FROM team WHERE id = 'T2'") == [("E2",)]
+    assert rows("SELECT enterprise_id, team_id FROM slack_bots") == [("E2", None)]
+
+
+async def test_the_token_of_an_organisation_serves_without_an_event(start, slack, tenants):
+    tenants[1].is_org = True
+    model = HeldModel(Purpose.SYNTHESIS)
+    async with start(model):
+        await install(slack, tenants[1])
+        ada = tenants[1].person("Ada")
+        mention, _ = await approved(ada, "Look at apples #subtasks(1)")
+        await asyncio.wait_for(model.asked.wait(), PATIENCE_S)
+    async with start():
+        await answered(ada, mention)
+
+
+async def test_all_workspaces_of_an_organisation_end_with_its_installation(
+    organisation, slack, rows
+):
+    await proposed(organisation.person("Ada"), "Look at apples")
+    event = {"type": "app_uninstalled"}
+    org = [{"enterprise_id": "E2", "team_id": None, "is_enterprise_install": True}]
+    assert (await slack.event(organisation, event, authorizations=org))[0] == 200
+    await until(lambda: rows("SELECT status FROM run") == STOPPED)
+    assert rows("SELECT count(*) FROM slack_bots") == [(0,)]
+
+
 # --- leaving -----------------------------------------------------------------------------
 
 

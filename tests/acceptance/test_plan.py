@@ -125,6 +125,43 @@ async def test_a_large_plan_is_edited_page_by_page(start_bot, ada):
         await edited(ada, plan, "On the second page", "30 subtasks")
 
 
+async def test_what_was_typed_on_one_page_is_saved_from_another(start_bot, ada):
+    async with start_bot(max_subtasks=40):
+        _, plan = await proposed(ada, "Look at apples #subtasks(30)")
+        modal = await form(ada, plan)
+        modal.fill("1:title", "On the first page")
+        modal.fill("2:remove", ["remove"])
+        await modal.click("Next page")
+        modal = await ada.modal(PATIENCE_S, lambda view: "Page 2" in str(view))
+        modal.fill("13:title", "On the second page")
+        await modal.click("Previous page")
+        modal = await ada.modal(PATIENCE_S, lambda view: "Page 1" in str(view))
+        assert modal.value("1:title") == "On the first page"
+        await modal.click("Next page")
+        modal = await ada.modal(PATIENCE_S, lambda view: "Page 2" in str(view))
+        assert modal.value("13:title") == "On the second page"
+        assert (await modal.submit()).closed
+        await edited(ada, plan, "On the first page", "On the second page", "29 subtasks")
+
+
+async def test_what_was_typed_goes_along_from_the_form_to_the_text_and_back(bot, ada):
+    _, plan = await proposed(ada, TASK)
+    modal = await form(ada, plan)
+    modal.fill("1:title", "Typed in the form")
+    await modal.click("Edit as text")
+    modal = await ada.modal(PATIENCE_S, TEXT)
+    assert "1. Typed in the form" in modal.value("text")
+    modal.fill("text", modal.value("text") + "\n4. Typed as text | writer | after: 3")
+    await modal.click("Edit in a form")
+    modal = await ada.modal(PATIENCE_S, EDIT)
+    assert modal.value("4:title") == "Typed as text"
+    await modal.click("Add another")
+    modal = await ada.modal(PATIENCE_S, lambda view: "5:title" in str(view))
+    modal.fill("5:title", "Added last")
+    assert (await modal.submit()).closed
+    await edited(ada, plan, "Typed in the form", "Typed as text", "Added last", "5 subtasks")
+
+
 async def test_instructions_shows_the_rest_of_the_plan(bot, ada):
     _, plan = await proposed(ada, TASK)
     await ada.click(plan, "Instructions")

@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.benchmarks import engine, memory, mentions, page
+from tests.benchmarks import engine, history, memory, mentions, page
 
 if __name__ == "__main__":
-    sys.exit(max([benchmark.main() for benchmark in (engine, mentions, memory, page)]))
+    sys.exit(max([benchmark.main() for benchmark in (engine, mentions, memory, history, page)]))

@@ -157,8 +157,8 @@ async def test_words_are_found(add, found, words):
         ("(",),
         ("\\",),
         ("T1",),
-        ("tT1",),
-        ("uU1",),
+        ("uT1U1",),
+        ("cT1C1",),
         ("islive",),
     ],
 )

@@ -1,10 +1,13 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
@@ -58,6 +61,41 @@ def test_the_migrations_make_the_tables_that_the_code_uses(empty_database_url, c
             },
         )
         assert compare_metadata(context, tables.metadata) == []
+
+
+def test_runs_of_before_are_found_by_their_words_and_every_step_can_be_taken_back(
+    empty_database_url, connect
+):
+    columns = {"team_id": "T1", "name": "R-2AAA", "task": "Look at apples", "requester": "U1"}
+    run = tables.row(tables.Run(id="1", **columns))
+    with connect() as connection:
+        _to(connection, "0002")
+        connection.execute(sa.insert(tables.Team.__table__), [{"id": "T1", **_TEAM}])
+        known = {c["name"] for c in sa.inspect(connection).get_columns("run")}
+        row = {name: value for name, value in run.items() if name in known}
+        connection.execute(sa.insert(tables.Run.__table__), [row])
+
+    migrate(empty_database_url)
+    with connect() as connection:
+        assert connection.execute(sa.text("SELECT run_id FROM run_text")).scalars().all() == ["1"]
+        _to(connection, "0002")
+        assert "run_text" not in sa.inspect(connection).get_table_names()
+    migrate(empty_database_url)
+    with connect() as connection:
+        assert connection.execute(sa.text("SELECT run_id FROM run_text")).scalars().all() == ["1"]
+
+
+_TEAM = {"name": "", "is_plain": False, "created_at": tables.now()}
+
+
+def _to(connection, revision):
+    """Bring the database to a revision, forwards or backwards."""
+    config = Config()
+    folder = resources.files("orchestrator.store").joinpath("migrations")
+    config.set_main_option("script_location", str(folder))
+    config.attributes["connection"] = connection
+    current = MigrationContext.configure(connection).get_current_revision()
+    (command.downgrade if current else command.upgrade)(config, revision)
 
 
 def _is_another_type(context, inspected, column, stored, wanted):

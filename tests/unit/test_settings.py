@@ -30,6 +30,12 @@ def test_settings_come_from_a_file_as_well(tmp_path):
     assert Settings.load().concurrency == 3
 
 
+def test_none_takes_back_a_default(monkeypatch):
+    monkeypatch.setenv("ORCHESTRATOR_RUN_USD", "none")
+
+    assert Settings.load().run_usd is None
+
+
 def test_the_usual_values_are_right():
     assert Settings.load().attempt_timeout_s == 30
     assert Settings.load().subtask_attempts == 3

@@ -169,7 +169,8 @@ class App {
   }
 
   #escape(event) {
-    if (event.key !== "Escape" || event.defaultPrevented || this.modals.dialog.open) return;
+    if (event.key !== "Escape" || event.defaultPrevented) return;
+    if (document.querySelector("dialog[open]")) return;
     if (el("app").classList.contains("sidebar-open")) this.#showSidebar(false);
     else if (this.route.thread) this.#closeThread();
   }

@@ -3,6 +3,7 @@
 import { append, h, link, place } from "./dom.js";
 import { imagePath, keptInput, renderElement } from "./elements.js";
 import { icon } from "./icons.js";
+import { openPicture } from "./lightbox.js";
 import { markdown, tableFrame } from "./markdown.js";
 import { plain, textObject, textOf } from "./mrkdwn.js";
 import { Plan, TaskCard } from "./plan.js";
@@ -192,9 +193,10 @@ function image(block) {
   const src = imagePath(block);
   const title = block.title ? h("figcaption", null, textObject(block.title)) : null;
   if (src) {
+    const name = block.alt_text || textOf(block.title) || "Picture";
     const open = h(
-      "a",
-      { href: src, target: "_blank", rel: "noopener" },
+      "button",
+      { type: "button", class: "file-image", onclick: () => openPicture({ path: src, name }) },
       h("img", { src, alt: block.alt_text ?? "", loading: "lazy" }),
     );
     return h("figure", null, title, open);

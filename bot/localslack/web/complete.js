@@ -35,8 +35,8 @@ function commands(word) {
     .commands.filter((command) => command.command.startsWith(`/${word}`))
     .map((command) => ({
       insert: `${command.command} `,
-      label: `${command.command} ${command.usage_hint ?? ""}`.trim(),
-      hint: command.description,
+      label: command.command,
+      hint: [command.usage_hint, command.description].filter(Boolean).join(" · "),
       mark: icon("slash"),
     }));
 }

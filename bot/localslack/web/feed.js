@@ -17,6 +17,7 @@ export class Feed {
   #byTs = new Map();
   #pinned = true;
   #lastTop = 0;
+  #lastSizes = "";
   #generation = 0;
   #missed = null; // what happened while a list is on its way, which may be older than that
   #filling = 0;
@@ -256,9 +257,12 @@ export class Feed {
   #onScroll() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
     const atEnd = scrollHeight - scrollTop - clientHeight < AT_END_PX;
-    // Content that grew is not a reader who left: only going up is.
-    this.#setPinned(atEnd || (this.#pinned && scrollTop >= this.#lastTop));
+    // Content or a window that changed its size is not a reader who left: only going up is.
+    const sizes = `${scrollHeight} ${clientHeight}`;
+    const wentUp = scrollTop < this.#lastTop && sizes === this.#lastSizes;
+    this.#setPinned(atEnd || (this.#pinned && !wentUp));
     this.#lastTop = scrollTop;
+    this.#lastSizes = sizes;
     if (scrollTop < clientHeight) this.onolder?.();
   }
 

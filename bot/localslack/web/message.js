@@ -8,6 +8,7 @@ import { botId, getMe, getUser, userName } from "./directory.js";
 import { h } from "./dom.js";
 import { emojiText } from "./emoji.js";
 import { icon } from "./icons.js";
+import { openPicture } from "./lightbox.js";
 import { mrkdwn, unescapeText } from "./mrkdwn.js";
 import { told } from "./toast.js";
 
@@ -244,8 +245,13 @@ function file(item) {
   const save = { href: path, download: name };
   if (SHOWN_IMAGES.test(item.mimetype ?? "")) {
     return h(
-      "a",
-      { class: "file-image", title: `Download ${name}`, ...save },
+      "button",
+      {
+        type: "button",
+        class: "file-image",
+        title: name,
+        onclick: () => openPicture({ path, name }),
+      },
       h("img", { src: path, alt: name, loading: "lazy" }),
     );
   }

@@ -78,7 +78,6 @@ const source = (item) => h("li", null, icon("link"), link(item.url, item.text ||
 /** A plan: its title, how far it is, and its tasks; closed until someone opens it. */
 export class Plan {
   #title = h("span", { class: "plan-title" });
-  #count = h("span", { class: "plan-count" });
   #bar = h("span", { class: "plan-bar", "aria-hidden": "true" });
   #list = h("div", { class: "plan-tasks" });
   #cards = new Map();
@@ -87,7 +86,7 @@ export class Plan {
     this.node = h(
       "details",
       { class: "plan" },
-      h("summary", null, icon("right"), this.#title, this.#count, this.#bar),
+      h("summary", null, icon("right"), this.#title, this.#bar),
       this.#list,
     );
     this.update(block);
@@ -95,9 +94,7 @@ export class Plan {
 
   update(block) {
     const tasks = block.tasks ?? [];
-    const done = tasks.filter((task) => task.status === "complete").length;
     this.#title.textContent = block.title;
-    this.#count.textContent = tasks.length ? `${done} of ${tasks.length}` : "";
     place(
       this.#bar,
       tasks.map((task, index) => this.#segment(task, index)),

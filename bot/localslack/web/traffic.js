@@ -119,12 +119,14 @@ export class Traffic {
     this.#draw();
   }
 
+  /** Adds one where it belongs: an envelope is known once it is answered, and began before. */
   add(kind, data) {
     const entry = entryOf(kind, data);
-    if (this.#entries.at(-1)?.number >= entry.number) return;
-    this.#entries.push(entry);
+    const at = this.#entries.findLastIndex((other) => other.number <= entry.number);
+    if (this.#entries[at]?.number === entry.number) return;
+    this.#entries.splice(at + 1, 0, entry);
     if (!this.#fits(entry)) return;
-    this.#append(entry);
+    this.#insert(entry);
     this.#trim();
     this.#follow();
   }
@@ -149,7 +151,7 @@ export class Traffic {
     this.list.replaceChildren();
     this.#rows.clear();
     const fitting = this.#entries.filter((entry) => this.#fits(entry));
-    for (const entry of fitting.slice(-MOST_ROWS)) this.#append(entry);
+    for (const entry of fitting.slice(-MOST_ROWS)) this.#insert(entry);
     this.#pinned = true;
     this.#follow();
   }
@@ -159,17 +161,23 @@ export class Traffic {
     this.#draw();
   }
 
-  #append(entry) {
+  #insert(entry) {
     const node = row(entry, () => this.#open(entry));
+    node.dataset.number = entry.number;
     this.#rows.set(entry.number, node);
-    this.list.append(node);
+    let next = null;
+    for (let last = this.list.lastChild; last; last = last.previousSibling) {
+      if (Number(last.dataset.number) < entry.number) break;
+      next = last;
+    }
+    this.list.insertBefore(node, next);
   }
 
   #trim() {
     if (this.#rows.size <= MOST_ROWS) return;
-    const [number, node] = this.#rows.entries().next().value;
+    const node = this.list.firstChild;
+    this.#rows.delete(Number(node.dataset.number));
     node.remove();
-    this.#rows.delete(number);
   }
 
   #open(entry) {

@@ -6,9 +6,9 @@ import { h } from "./dom.js";
 import { toast, told } from "./toast.js";
 
 const KINDS = [
-  ["429", "429: rate limited", { error: "ratelimited" }],
-  ["500", "500: internal error", { status: 500 }],
-  ["lost", "Done, but the answer is lost", { lose_answer: true }],
+  ["429", "429 rate limit", { error: "ratelimited" }],
+  ["500", "500 error", { status: 500 }],
+  ["lost", "answer lost", { lose_answer: true }],
   ["team_not_supported", "team_not_supported", { error: "team_not_supported" }],
   ["channel_not_found", "channel_not_found", { error: "channel_not_found" }],
   ["invalid_blocks", "invalid_blocks", { error: "invalid_blocks" }],

@@ -226,5 +226,6 @@ async def test_the_inspector_fits_a_phone(
     await page.get_by_role("button", name="Open the sidebar").click()
     inspector = await inspected(page)
     await expect(inspector.locator(".traffic-row")).to_be_visible()
+    await expect(page.locator("#sidebar")).to_be_hidden()
     assert await page.evaluate("document.documentElement.scrollWidth") == 375
     await screenshot(page, "inspector-phone")

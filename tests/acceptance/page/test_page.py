@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -42,6 +43,9 @@ OPEN_THREAD = """() => new Promise((done) => {
     };
     look();
 })"""
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 HOSTILE = (
     "<script>alert(1)</script> <img src=x onerror=alert(2)> "
     "[click](javascript:alert(3)) **<b onmouseover=alert(4)>** `<svg onload=alert(5)>`"
@@ -169,6 +173,25 @@ async def test_a_file_is_attached_and_shown(open_page: OpenPage, tmp_path: Path)
     await expect(page.locator(".composer .chip")).to_have_text("numbers.csv")
     await say(page, "the numbers")
     await expect(row(page, "the numbers").locator(".file-name")).to_have_text("numbers.csv")
+
+
+async def test_a_picture_opens_large_and_closing_it_leaves_the_thread_open(
+    open_page: OpenPage, slack: LocalSlack
+) -> None:
+    ada = slack.person("Ada")
+    parent = await ada.post("general", "a picture follows")
+    picture = await ada.attach(("dot.png", PNG))
+    await ada.post("general", "here", thread=parent, files=[picture])
+    page = await open_page(f"#/{GENERAL}/{parent.ts}")
+    await page.locator("#thread .file-image").click()
+    large = page.locator("dialog.lightbox")
+    await expect(large.locator("img")).to_be_visible()
+    await expect(large.get_by_role("link", name="Download")).to_have_attribute(
+        "download", "dot.png"
+    )
+    await page.keyboard.press("Escape")
+    await expect(large).to_have_count(0)
+    await expect(page.locator("#thread")).to_be_visible()
 
 
 async def test_an_example_is_written_with_one_click_and_its_thread_opens(

@@ -138,6 +138,8 @@ class MessagesService:
         """Forget the requests and answers of the test before."""
         self.requests = []
         self.headers = []
+        self.files = {}
+        self.fetched = []
         self.arrived = asyncio.Event()
         self._answers = deque()
         self._released = asyncio.Event()
@@ -150,7 +152,12 @@ class MessagesService:
         self._answers = deque(answers)
 
     async def __aenter__(self):
-        app = Starlette(routes=[Route("/v1/messages", self._messages, methods=["POST"])])
+        routes = [
+            Route("/v1/messages", self._messages, methods=["POST"]),
+            Route("/v1/files/{id}", self._about_file),
+            Route("/v1/files/{id}/content", self._file),
+        ]
+        app = Starlette(routes=routes)
         config = uvicorn.Config(app, log_level="critical", lifespan="off")
         self._server = uvicorn.Server(config)
         self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
@@ -159,6 +166,22 @@ class MessagesService:
     async def __aexit__(self, *exc_info):
         self._server.should_exit = True
         await self._task
+
+    async def _about_file(self, request: Request):
+        id_ = request.path_params["id"]
+        self.fetched.append(id_)
+        name, kind, content = self.files.get(id_, ("", "", error(404, "not_found_error")))
+        if isinstance(content, Stall):
+            await self._released.wait()
+        if isinstance(content, Response):
+            return content
+        about = {"id": id_, "type": "file", "created_at": "2026-11-01T12:00:00Z"}
+        size = len(content)
+        return JSONResponse({**about, "filename": name, "mime_type": kind, "size_bytes": size})
+
+    async def _file(self, request: Request):
+        _, kind, content = self.files[request.path_params["id"]]
+        return Response(content, media_type=kind)
 
     async def _messages(self, request: Request):
         body = await request.json()

@@ -26,7 +26,6 @@ from orchestrator.errors import (
 )
 from orchestrator.model.anthropic import AnthropicModel
 from orchestrator.model.base import Effort, ServerTool, Tool, Usage
-from orchestrator.model.transport import LONGEST_WAIT_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -387,34 +386,6 @@ async def test_an_answer_without_text_or_tool_calls_is_empty(service, model, mak
 # --- failures of the service -------------------------------------------------------------
 
 
-async def test_a_rate_limit_is_waited_for_as_long_as_asked(service, model, make_call, waits):
-    limited = error(429, "rate_limit_error", headers={"retry-after": "7"})
-    service.answers(limited, message("Hello"))
-
-    reply = await model.complete(make_call())
-
-    assert reply.text == "Hello"
-    assert 7 <= waits[0] < 16
-
-
-async def test_no_wait_is_longer_than_the_cap(service, model, make_call, waits):
-    limited = error(429, "rate_limit_error", headers={"retry-after": "99999"})
-    service.answers(limited, message("Hello"))
-
-    await model.complete(make_call(timeout_s=300))
-
-    assert LONGEST_WAIT_S <= waits[0] < LONGEST_WAIT_S + 9
-
-
-async def test_a_wait_beyond_the_time_of_the_call_is_not_begun(service, model, make_call, waits):
-    service.answers(error(429, "rate_limit_error", headers={"retry-after": "50"}))
-
-    with pytest.raises(ModelOverloaded):
-        await model.complete(make_call(timeout_s=30))
-
-    assert waits == []
-
-
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
@@ -522,16 +493,6 @@ async def test_no_answer_in_time_is_timed_out(service, model, make_call):
 
     with pytest.raises(ModelTimedOut, match=r"0\.2 seconds"):
         await model.complete(make_call(timeout_s=0.2))
-
-
-async def test_what_earlier_tries_used_is_in_the_error(service, model, make_call):
-    service.answers(message("Hello", stop_reason=None), Stall())
-
-    with pytest.raises(ModelTimedOut) as caught:
-        await model.complete(make_call(timeout_s=0.5))
-
-    assert caught.value.usage == Usage(input_tokens=10, output_tokens=5)
-    assert caught.value.cost_usd == COST
 
 
 async def test_cancellation_passes_through(service, model, make_call):

@@ -1,4 +1,6 @@
 import json
+import random
+import string
 from dataclasses import replace
 
 import pytest
@@ -21,7 +23,8 @@ from block_views import (
 
 from bot.blocks import edit_form, modals
 from bot.localslack.inputs import initial_state
-from orchestrator.plan import Plan, Subtask
+from orchestrator.errors import InvalidInput
+from orchestrator.plan import Plan, Subtask, from_text
 from orchestrator.store.tables import RequestKind, RunStatus
 
 ROLES = ["analyst", "generalist", "researcher", "writer"]
@@ -42,6 +45,21 @@ def fields(view):
 
 def about(view):
     return json.loads(view["private_metadata"])
+
+
+def saved(before, state, draft=None):
+    """The plan once the form is sent with that state."""
+    return edit_form.edited(before, edit_form.typed(before, state, draft or {}))
+
+
+def turned(before, state, page, draft=None):
+    """Another page of the form, with what was typed."""
+    draft = edit_form.typed(before, state, draft or {})
+    return checked_modal(modals.edit(run(), before, ROLES, page, draft))
+
+
+def draft_in(view):
+    return edit_form.unpacked(about(view).get("draft", ""))
 
 
 def choice(value):
@@ -87,7 +105,7 @@ def test_the_form_has_the_fields_of_each_subtask_and_of_a_new_one():
     view = checked_modal(modals.edit(run(), plan(2), ROLES))
 
     names = ("title", "instructions", "role", "after", "priority", "remove")
-    added = ("title", "instructions", "role", "after")
+    added = ("title", "instructions", "role", "after", "priority")
     assert fields(view) == [
         *(f"1:{name}" for name in names),
         *(f"2:{name}" for name in names),
@@ -95,7 +113,7 @@ def test_the_form_has_the_fields_of_each_subtask_and_of_a_new_one():
     ]
     assert view["callback_id"] == "edit_plan"
     assert about(view) == {"run_id": RUN, "revision": 1, "page": 0}
-    assert labels(view) == ["Edit as text"]
+    assert labels(view) == ["Edit as text", "Add another"]
 
 
 def test_a_form_left_as_it_is_changes_nothing():
@@ -103,7 +121,7 @@ def test_a_form_left_as_it_is_changes_nothing():
 
     view = modals.edit(run(), before, ROLES)
 
-    assert modals.edited(before, entered(view)) == before
+    assert saved(before, entered(view)) == before
 
 
 def test_what_is_entered_is_in_the_plan():
@@ -119,7 +137,7 @@ def test_what_is_entered_is_in_the_plan():
             "3:instructions": {"value": None},
         },
     )
-    after = modals.edited(before, state)
+    after = saved(before, state)
 
     assert after.subtask(1).title == "Another title"
     assert after.subtask(2).role == "writer"
@@ -131,7 +149,7 @@ def test_what_is_entered_is_in_the_plan():
 def test_a_removed_subtask_is_no_longer_waited_for():
     before = plan(3)
     state = entered(modals.edit(run(), before, ROLES), **{"2:remove": choices("remove")})
-    after = modals.edited(before, state)
+    after = saved(before, state)
 
     assert [s.id for s in after.subtasks] == ["1", "3"]
     assert after.subtask(3).depends_on == ()
@@ -143,7 +161,7 @@ def test_an_added_subtask_gets_a_new_number():
         modals.edit(run(), before, ROLES),
         **{"3:title": {"value": "One more"}, "3:role": choice("writer"), "3:after": choices("2")},
     )
-    added = modals.edited(before, state).subtask(3)
+    added = saved(before, state).subtask(3)
 
     assert (added.title, added.role, added.depends_on) == ("One more", "writer", ("2",))
 
@@ -156,7 +174,7 @@ def test_what_the_form_does_not_show_is_kept():
 
     assert "1:instructions" not in fields(view)
     assert "3,001 characters" in words(view)
-    assert modals.edited(before, entered(view)) == before
+    assert saved(before, entered(view)) == before
 
 
 def test_a_large_plan_has_pages_and_each_keeps_the_others():
@@ -165,13 +183,85 @@ def test_a_large_plan_has_pages_and_each_keeps_the_others():
     last = checked_modal(modals.edit(run(), before, ROLES, page=2))
 
     assert values(first)["edit_page"] == f"{RUN}:1:1"
-    assert values(last)["edit_page"] == f"{RUN}:1:1"
+    assert labels(first)[-1] == "Next page"
+    assert labels(last)[0] == "Previous page"
     assert "Page 1 of 3" in words(first)
     state = entered(last, **{"30:title": {"value": "The end"}, "25:remove": choices("remove")})
-    after = modals.edited(before, state, 2)
+    after = saved(before, state)
     assert len(after.subtasks) == 29
     assert after.subtask(30).title == "The end"
     assert after.subtasks[:24] == before.subtasks[:24]
+
+
+def test_what_was_typed_is_there_again_when_the_page_is_turned_back():
+    before = plan(30)
+    state = entered(
+        modals.edit(run(), before, ROLES),
+        **{
+            "1:title": {"value": "Typed"},
+            "2:remove": choices("remove"),
+            "3:after": choices(),
+            "4:role": choice("writer"),
+            "5:priority": choice("1"),
+        },
+    )
+    second = turned(before, state, 1)
+    first = turned(before, entered(second), 0, draft_in(second))
+    again = entered(first)
+
+    assert again["1:title"]["value"]["value"] == "Typed"
+    assert again["2:remove"]["value"]["selected_options"] != []
+    assert again["3:after"]["value"]["selected_options"] == []
+    assert again["4:role"]["value"]["selected_option"]["value"] == "writer"
+    after = saved(before, again, draft_in(first))
+    assert after == saved(before, entered(second), draft_in(second))
+    assert [s.title for s in after.subtasks[:2]] == ["Typed", "Find fact 3"]
+    assert after.subtask(5).priority == 1
+
+
+def test_what_was_undone_on_a_page_is_no_longer_in_the_draft():
+    before = plan(30)
+    state = entered(modals.edit(run(), before, ROLES), **{"1:title": {"value": "Typed"}})
+    second = turned(before, state, 1)
+    first = turned(before, entered(second), 0, draft_in(second))
+    undone = entered(first, **{"1:title": {"value": "Find fact 1"}})
+    assert "draft" not in about(turned(before, undone, 1, draft_in(first)))
+
+
+def test_several_subtasks_are_added_one_after_the_other():
+    before = plan(2)
+    view = modals.edit(run(), before, ROLES)
+    draft = {}
+    for number in (3, 4, 5):
+        said = {"value": f"Added {number}"} if number != 4 else {"value": "  "}
+        state = entered(view, **{f"{3 if number == 3 else 4}:title": said})
+        view = turned(before, state, 9, draft)
+        draft = draft_in(view)
+    after = saved(before, entered(view), draft)
+    assert [s.id for s in after.subtasks] == ["1", "2", "3", "4"]
+    assert [s.title for s in after.subtasks[2:]] == ["Added 3", "Added 5"]
+
+
+def test_more_than_can_be_taken_along_is_told_before_the_page_is_turned():
+    before = plan(30)
+    noise = "".join(random.Random(7).choices(string.ascii_letters, k=2_900))
+    state = entered(
+        modals.edit(run(), before, ROLES),
+        **{f"{n}:instructions": {"value": noise[n:]} for n in (1, 2, 3, 4)},
+    )
+    with pytest.raises(InvalidInput, match="Save what you have changed"):
+        turned(before, state, 1)
+    assert saved(before, state).subtask(4).instructions.startswith(noise[4:104])
+
+
+def test_what_was_typed_as_text_is_in_the_form():
+    before = plan(3)
+    text = "1. Another title | writer\n3. Find fact 3 | researcher | after: 1\n4. New | after: 3"
+    other = from_text(text, before)
+    draft = edit_form.difference(before, other)
+
+    assert edit_form.edited(before, draft) == other
+    checked_modal(modals.edit(run(), before, ROLES, draft=draft))
 
 
 def test_every_page_of_a_huge_plan_fits():
@@ -206,7 +296,7 @@ def test_a_role_too_long_for_a_menu_is_kept():
     before = before.model_copy(update={"subtasks": (odd,)})
     view = checked_modal(modals.edit(run(), before, ROLES))
 
-    assert modals.edited(before, entered(view)).subtask(1).role == "r" * 200
+    assert saved(before, entered(view)).subtask(1).role == "r" * 200
 
 
 def test_the_plan_as_text_leads_back_to_the_form():

@@ -26,7 +26,7 @@ MOST_CHARS = 100_000
 # --- SQLite: an FTS5 index over the table -----------------------------------------------------
 
 SQLITE_SCOPE = f"""(
-    SELECT 't' || team_id || ' u' || requester || coalesce(' c' || channel, '')
+    SELECT 'u' || team_id || requester || coalesce(' c' || team_id || channel, '')
         || CASE WHEN status IN {LIVE} THEN ' islive' WHEN status IN {FAILED} THEN ' isfailed' ELSE '' END
         || CASE WHEN {DEAD} THEN ' isdead' ELSE '' END
     FROM run WHERE run.id = %s)"""
@@ -42,7 +42,7 @@ SQLITE_FORGET = (
 SQLITE_NOTE = "INSERT INTO run_words (rowid, scope, words) VALUES (new.id, new.scope, new.words);"
 SQLITE = (
     """CREATE VIRTUAL TABLE run_words USING fts5 (
-        scope, words, content='run_text', content_rowid='id', columnsize=0, prefix='3',
+        scope, words, content='run_text', content_rowid='id', columnsize=0, prefix='3 4 5 6',
         tokenize='unicode61 remove_diacritics 2')""",
     f"CREATE TRIGGER run_text_added AFTER INSERT ON run_text BEGIN {SQLITE_NOTE} END",
     f"CREATE TRIGGER run_text_removed AFTER DELETE ON run_text BEGIN {SQLITE_FORGET} END",
@@ -73,7 +73,7 @@ POSTGRES = (
     $$""",
     f"""CREATE FUNCTION run_scope(run run) RETURNS tsvector STABLE LANGUAGE sql AS $$
         SELECT array_to_tsvector(array_remove(ARRAY[
-            't' || run.team_id, 'u' || run.requester, 'c' || run.channel,
+            'u' || run.team_id || run.requester, 'c' || run.team_id || run.channel,
             CASE WHEN run.status IN {LIVE} THEN 'islive'
                 WHEN run.status IN {FAILED} THEN 'isfailed' END,
             CASE WHEN {DEAD} THEN 'isdead' END], NULL))
