@@ -92,6 +92,8 @@ def cycle_breakers(
     priority number, then the shortest path that remains from it once they are gone.
     """
     graph = of(dependencies)
+    if nx.is_directed_acyclic_graph(graph):
+        return []
     dropped: list[tuple[N, N]] = []
     longest: dict[N, float] = {}
     # Tarjan's algorithm yields a component after all that can be reached from it.

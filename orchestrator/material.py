@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import col, select
 
 from orchestrator.context import AttachedFile
@@ -28,8 +27,8 @@ def of(database: Database, live: Live) -> ToolContext:
         result=partial(_result, database, live),
         file=partial(_file, database, live.run.id),
         thread=_constant(live.run.context or None),
-        attached=partial(_names, database, live.run.id, col(Artifact.attempt_id).is_(None)),
-        made=partial(_names, database, live.run.id, col(Artifact.attempt_id).is_not(None)),
+        attached=partial(_names, database, live.run.id, are_made=False),
+        made=partial(_names, database, live.run.id, are_made=True),
     )
 
 
@@ -88,7 +87,10 @@ def _block(media_type: str, content: bytes) -> JsonObject:
     return {"type": "image", "source": source}
 
 
-async def _names(database: Database, run_id: str, which: ColumnElement[bool]) -> tuple[str, ...]:
+async def _names(database: Database, run_id: str, *, are_made: bool) -> tuple[str, ...]:
+    """Of the files that workers made, or of those that people attached."""
+    attempt = col(Artifact.attempt_id)
+    which = attempt.is_not(None) if are_made else attempt.is_(None)
     query = select(Artifact.name).where(Artifact.run_id == run_id, which).order_by(Artifact.id)
     async with database.read() as session:
         return tuple((await session.exec(query)).all())
