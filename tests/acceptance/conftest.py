@@ -16,7 +16,9 @@ from bot.localslack.server import LocalSlack
 from bot.settings import BotSettings
 from orchestrator.model.offline import OfflineModel
 
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
+# A process begins by loading its libraries.
+START_S = 60.0
 # As fast as the local workspace goes: for tests that are not about the pace.
 FAST = 60_000
 _LOUD = re.compile(r"<!(?:channel|here|everyone|subteam)")
@@ -103,7 +105,7 @@ def start_process(workspace, tmp_path):
             stderr=asyncio.subprocess.DEVNULL,
         )
         try:
-            await workspace.wait_connected(PATIENCE_S)
+            await workspace.wait_connected(START_S)
             yield process
         finally:
             await kill(process)

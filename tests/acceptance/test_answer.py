@@ -46,8 +46,9 @@ async def answer(bot, ada):
 async def details_of(person, answer, number):
     """The dialog with everything about a subtask."""
     await person.click(answer, "Details")
-    modal = await person.modal(PATIENCE_S, titled("Details"))
-    await modal.click(f"Everything about {number}")
+    label = f"Everything about {number}"
+    modal = await person.modal(PATIENCE_S, lambda view: label in str(view))
+    await modal.click(label)
     return await person.modal(PATIENCE_S, titled(f"Subtask {number}"))
 
 

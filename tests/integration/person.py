@@ -16,7 +16,7 @@ from orchestrator.store.tables import (
     SubtaskRow,
 )
 
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
 LONG_OVER_S = 0.01
 
 

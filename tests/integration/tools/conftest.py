@@ -1,9 +1,8 @@
 import asyncio
 
-import psutil
 import pytest
 from mcp_program import make_server
-from tool_servers import Caller, HttpServer, Pipe
+from tool_servers import Caller, HttpServer, Pipe, programs
 
 
 @pytest.fixture
@@ -15,11 +14,9 @@ async def start():
         made.append(Caller(config, **options))
         return made[-1]
 
-    before = {child.pid for child in psutil.Process().children(recursive=True)}
     yield make
     await asyncio.gather(*(caller.server.close() for caller in made))
-    after = {child.pid for child in psutil.Process().children(recursive=True)}
-    assert after <= before
+    assert programs() == []
 
 
 @pytest.fixture

@@ -38,8 +38,15 @@ class Caller:
 
 def programs():
     """The servers that run as programs of this process."""
-    children = psutil.Process().children()
-    return [child for child in children if PROGRAM.name in str(child.cmdline())]
+    children = psutil.Process().children(recursive=True)
+    return [child for child in children if PROGRAM.name in _command(child)]
+
+
+def _command(process):
+    try:
+        return str(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 class Pipe:
