@@ -81,11 +81,15 @@ class Access:
         """The run, if this person may see it. Raises NotFound."""
         async with self._database.read() as session:
             run = await session.get(Run, run_id)
-        if run is None or run.team_id != actor.team_id:
-            raise NotFound("That run no longer exists.")
-        if run.requester != actor.user_id and run.channel not in await self.channels(actor):
+        if run is None or not await self.may_see(run, actor):
             raise NotFound("That run no longer exists.")
         return run
+
+    async def may_see(self, run: Run, actor: Actor) -> bool:
+        """Whether this person asked for the run, or is in its channel."""
+        if run.team_id != actor.team_id:
+            return False
+        return run.requester == actor.user_id or run.channel in await self.channels(actor)
 
     async def is_asked(self, run: Run, actor: Actor) -> bool:
         """Whether what the run asks is for this person, who may see it, as more than an admin."""

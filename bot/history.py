@@ -57,16 +57,6 @@ def wanted(query: str, actor: Actor, channels: Collection[str]) -> Wanted:
     )
 
 
-def title(query: str) -> str:
-    """What the list is called."""
-    typed = _CHANNEL.sub("of a channel", _PERSON.sub("of a person", query)).split()
-    if not typed or [word.lower() for word in typed] == ["mine"]:
-        return "Your runs"
-    if [word.lower() for word in typed] == ["all"]:
-        return "All runs"
-    return f"Runs: {html.unescape(' '.join(typed))}"
-
-
 async def page(bot: Bot, query: str, actor: Actor, at: Place | None = None) -> Payload:
     """A page of the runs that `query` asks for and this person may see. Raises InvalidInput."""
     asked = wanted(query, actor, await bot.access.channels(actor))
@@ -74,4 +64,4 @@ async def page(bot: Bot, query: str, actor: Actor, at: Place | None = None) -> P
         found = await find(session, asked, PAGE, at)
         rows = await run_rows(session, col(Run.id).in_(found.ids), limit=PAGE)
     links = await of_threads(bot.installations, actor.team_id, rows)
-    return history.runs(rows, title=title(query), page=found, query=query, links=links)
+    return history.runs(rows, asked, page=found, query=query, links=links)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -56,15 +56,15 @@ class Spending:
 class HomeView:
     """Everything in the tab; each list has one more than is shown where there are more.
 
-    `needs` has by run what is asked of people, `links` has the addresses of threads by run.
+    `reader` is whose tab it is, `links` has the addresses of threads by run.
     """
 
+    reader: str = ""
     waiting: Sequence[RunRow] = ()
     running: Sequence[RunRow] = ()
     letters: Sequence[Letter] = ()
     recent: Sequence[RunRow] = ()
     schedules: Sequence[ScheduleView] = ()
-    needs: Mapping[str, Sequence[RequestKind]] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
     spending: Spending | None = None
     offline: bool = False
@@ -84,12 +84,12 @@ async def read(bot: Bot, actor: Actor) -> HomeView:
         running = await rows(*is_theirs, is_live, col(Run.id).not_in(asked))
         recent = await rows(*is_theirs, ~col(Run.status).in_(LIVE))
         return HomeView(
+            reader=actor.user_id,
             waiting=waiting,
             running=running,
             letters=await _letters(session, asked),
             recent=recent,
             schedules=await schedules.of_person(session, actor, now()),
-            needs=await _needs(session, asked),
             offline=bot.settings.model == "offline",
             spending=await _spending(bot, session, actor),
             links=await of_threads(bot.installations, actor.team_id, [*waiting, *running, *recent]),
@@ -122,15 +122,13 @@ async def _open(
     return (await session.exec(query.order_by(col(Run.id).desc()).limit(_LOOKED_AT))).all()
 
 
-async def _needs(session: AsyncSession, asked: Sequence[str]) -> dict[str, list[RequestKind]]:
-    needs: dict[str, list[RequestKind]] = {}
-    for request in await _requests(session, asked):
-        needs.setdefault(request.run_id, []).append(request.kind)
-    return needs
-
-
 async def _letters(session: AsyncSession, asked: Sequence[str]) -> list[Letter]:
-    requests = await _requests(session, asked, Request.kind == RequestKind.DEAD_LETTER)
+    query = select(Request).where(
+        Request.status == RequestStatus.OPEN,
+        Request.kind == RequestKind.DEAD_LETTER,
+        col(Request.run_id).in_(asked),
+    )
+    requests = (await session.exec(query.order_by(col(Request.id).desc()))).all()
     runs = {request.run_id for request in requests}
     by_id = {row.id: row for row in await run_rows(session, col(Run.id).in_(runs), limit=len(runs))}
     titles = {run_id: await _titles(session, run_id) for run_id in runs}
@@ -143,15 +141,6 @@ async def _letters(session: AsyncSession, asked: Sequence[str]) -> list[Letter]:
         )
         for request in requests
     ]
-
-
-async def _requests(
-    session: AsyncSession, asked: Iterable[str], *conditions: ColumnElement[bool] | bool
-) -> Sequence[Request]:
-    query = select(Request).where(
-        Request.status == RequestStatus.OPEN, col(Request.run_id).in_(asked), *conditions
-    )
-    return (await session.exec(query.order_by(col(Request.id).desc()))).all()
 
 
 async def _titles(session: AsyncSession, run_id: str) -> dict[int | None, str]:

@@ -507,7 +507,7 @@ def _words(content: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run in a list: its state, progress and place."""
+    """A run in a list: its state, progress and place, and what it needs from people."""
 
     id: str
     name: str
@@ -523,7 +523,7 @@ class RunRow:
     gaps: int
     subtasks: int
     done: int
-    open_requests: int
+    needs: tuple[RequestKind, ...] = ()
 
 
 async def run_rows(
@@ -534,7 +534,7 @@ async def run_rows(
     runs = (await session.exec(query.limit(limit))).all()
     ids = [run.id for run in runs]
     counts = await _subtask_counts(session, ids)
-    waiting = await _open_counts(session, ids)
+    needs = await _open_kinds(session, ids)
     return [
         RunRow(
             id=run.id,
@@ -551,7 +551,7 @@ async def run_rows(
             gaps=run.gaps,
             subtasks=sum(counts.get(run.id, {}).values()),
             done=counts.get(run.id, {}).get(SubtaskStatus.SUCCEEDED, 0),
-            open_requests=waiting.get(run.id, 0),
+            needs=needs.get(run.id, ()),
         )
         for run in runs
     ]
@@ -571,10 +571,15 @@ async def _subtask_counts(
     return counts
 
 
-async def _open_counts(session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
+async def _open_kinds(
+    session: AsyncSession, ids: Sequence[str]
+) -> dict[str, tuple[RequestKind, ...]]:
     rows = await session.exec(
-        select(Request.run_id, func.count())
+        select(Request.run_id, Request.kind)
         .where(col(Request.run_id).in_(ids), Request.status == RequestStatus.OPEN)
-        .group_by(col(Request.run_id))
+        .order_by(col(Request.id))
     )
-    return dict(rows.all())
+    kinds: dict[str, tuple[RequestKind, ...]] = {}
+    for run_id, kind in rows:
+        kinds[run_id] = (*kinds.get(run_id, ()), RequestKind(kind))
+    return kinds

@@ -15,7 +15,7 @@ MOST = 15
 
 def letters(rows: Sequence[RunRow], links: Mapping[str, str]) -> Payload:
     """The runs that wait because of dead letters, with a way to each of them."""
-    shown = [block for item in rows[:MOST] for block in waiting_row(item, links, "a decision")]
+    shown = [block for item in rows[:MOST] for block in waiting_row(item, links)]
     if len(rows) > MOST:
         shown.append(context("…and more: type `/runs dead`."))
     count = plural(len(rows), "run") if len(rows) <= MOST else f"more than {MOST} runs"

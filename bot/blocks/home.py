@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from bot.blocks import ids, schedules, text
 from bot.blocks.elements import button, context, divider, header, paragraph
 from bot.blocks.history import row, waiting_row
-from bot.blocks.needs import needs
 from bot.blocks.payload import Block
 from bot.home import SHOWN, HomeView, Letter, Spending
 from bot.view import RunRow
@@ -56,16 +55,16 @@ def _part(title: str, items: Sequence[list[Block]]) -> list[Block]:
 
 
 def _waiting(view: HomeView, item: RunRow) -> list[Block]:
-    return waiting_row(item, view.links, needs(view.needs.get(item.id, ())))
+    return waiting_row(item, view.links, view.reader)
 
 
 def _letter(view: HomeView, letter: Letter) -> Block:
-    name = text.linked(view.links.get(letter.run.id), f"*{letter.run.name}*")
+    name = text.linked(view.links.get(letter.run.id), letter.run.name)
     what = "the answer" if letter.subtask is None else f"subtask {letter.subtask}"
     title = f": {text.escape(text.line(letter.title, 100))}" if letter.title else ""
     reason = text.escape(text.line(letter.reason, 150))
     details = button("Details", ids.DETAILS, letter.run.id)
-    return paragraph(f"❌ {name} · {what}{title}\n{reason}", details)
+    return paragraph(f"❌ *{name}* · {what}{title}\n{reason}", details)
 
 
 def _schedules(view: HomeView) -> list[Block]:

@@ -94,7 +94,8 @@ def usage() -> Payload:
             context(
                 "Mention me with a task in a channel, write to me directly, or type "
                 "`/orchestrate` and the task. In a run's thread I understand `stop`, `status` and "
-                "`retry`. `/runs` lists your runs."
+                "`retry`. `/runs` lists your runs, `/schedules` makes tasks begin by "
+                "themselves, and with `/orchestrate policy` admins say who decides in a channel."
             ),
         ],
         "Tell me what you need, for example: compare three job queues and recommend one.",

@@ -36,17 +36,16 @@ _LABELS = {
 }
 
 
-def form(channel: str, policy: ChannelPolicy | None, groups: Mapping[str, str]) -> dict[str, Any]:
-    """The dialog for a channel; `groups` has the names of user groups by id."""
-    policy = policy or ChannelPolicy(team_id="", channel=channel)
+def form(policy: ChannelPolicy, groups: Mapping[str, str]) -> dict[str, Any]:
+    """The dialog for a channel, with what holds there; `groups` has names of user groups by id."""
     return {
         "type": "modal",
         "title": plain("Policy of a channel"),
         "close": plain("Cancel"),
         "submit": plain("Save"),
         "callback_id": VIEW,
-        "private_metadata": json.dumps({"channel": channel}),
-        "blocks": [*_who(channel, policy), *_approvers(policy, groups), *_limits(policy)],
+        "private_metadata": json.dumps({"channel": policy.channel}),
+        "blocks": [*_who(policy), *_approvers(policy, groups), *_limits(policy)],
     }
 
 
@@ -65,12 +64,12 @@ def read(channel: str, values: Values) -> SetPolicy:
     )
 
 
-def _who(channel: str, policy: ChannelPolicy) -> list[Block]:
+def _who(policy: ChannelPolicy) -> list[Block]:
     options = [option(who.value, label) for who, label in _LABELS.items()]
     chosen = next(each for each in options if each["value"] == policy.who.value)
     element = {"type": "radio_buttons", "options": options, "initial_option": chosen}
     return [
-        paragraph(f"What holds for runs in <#{text.escape(channel)}>."),
+        paragraph(f"What holds for runs in <#{text.escape(policy.channel)}>."),
         input_block(
             _WHO,
             "Who approves, edits and answers",
@@ -93,11 +92,11 @@ def _approvers(policy: ChannelPolicy, groups: Mapping[str, str]) -> list[Block]:
 
 
 def _limits(policy: ChannelPolicy) -> list[Block]:
-    hint = "Leave both empty to be asked about every plan."
+    hint = "Where both are set, both must hold. Leave both empty to be asked about every plan."
     usd = _number_input(policy.auto_usd, least="0", most=_MOST_USD, decimal=True)
     subtasks = _number_input(policy.auto_subtasks, least="1", most=_MOST_SUBTASKS, decimal=False)
     return [
-        input_block(_USD, "Start without approval up to USD", usd, optional=True, hint=hint),
+        input_block(_USD, "Start without approval up to USD", usd, optional=True),
         input_block(
             _SUBTASKS, "Start without approval up to subtasks", subtasks, optional=True, hint=hint
         ),

@@ -138,9 +138,10 @@ async def _named(bot: Bot, verb: str, typed: str, actor: Actor) -> str:
     async with bot.orchestrator.database.read() as session:
         query = select(Run).where(Run.team_id == actor.team_id, col(Run.name) == full)
         run = (await session.exec(query)).first()
-    if run is None:
+    # Whoever may not see it is not to know that it is there.
+    if run is None or not await bot.access.may_see(run, actor):
         raise NotFound(f"There is no run named {full}.")
-    return (await bot.access.find(run.id, actor)).id
+    return run.id
 
 
 async def _turn(bot: Bot, click: Click, respond: AsyncRespond) -> None:

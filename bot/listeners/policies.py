@@ -14,6 +14,7 @@ from bot.blocks import modals, policy
 from bot.bot import Bot, Place, actor_of, problem_in, tell
 from orchestrator.commands import Actor
 from orchestrator.errors import InvalidInput
+from orchestrator.store.tables import ChannelPolicy
 
 _TITLE = "Policy of a channel"
 
@@ -44,9 +45,19 @@ async def open_form(bot: Bot, actor: Actor, channel: str, trigger_id: str) -> No
     client = await bot.installations.client(actor.team_id)
     # The command is only good for three seconds.
     opened = await client.views_open(trigger_id=trigger_id, view=modals.loading(_TITLE))
-    known = await bot.access.policy(actor.team_id, channel)
-    form = policy.form(channel, known, await bot.access.groups(actor.team_id))
+    known = await bot.access.policy(actor.team_id, channel) or _unset(bot, actor.team_id, channel)
+    form = policy.form(known, await bot.access.groups(actor.team_id))
     await client.views_update(view_id=opened["view"]["id"], view=form)
+
+
+def _unset(bot: Bot, team_id: str, channel: str) -> ChannelPolicy:
+    """What holds in a channel for which nothing was set."""
+    return ChannelPolicy(
+        team_id=team_id,
+        channel=channel,
+        auto_usd=bot.settings.auto_approve_usd,
+        auto_subtasks=bot.settings.auto_approve_subtasks,
+    )
 
 
 async def _save(bot: Bot, actor: Actor, channel: str, values: dict[str, Any]) -> None:

@@ -6,12 +6,15 @@ import re
 import sqlite3
 import sys
 from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
+from uuid6 import uuid7
 
 from bot.app import connected
+from bot.localslack import seed
 from bot.localslack.server import LocalSlack
 from bot.settings import BotSettings
 from orchestrator.model.offline import OfflineModel
@@ -142,6 +145,53 @@ def rows(tmp_path):
             return connection.execute(statement, parameters).fetchall()
 
     return query
+
+
+@pytest.fixture
+def past_of(tmp_path):
+    """Adds runs that are over, oldest first, and gives their names."""
+
+    def add(*tasks, requester=seed.ADA, channel="C0LOCALGEN1", status="completed", first=0):
+        names = [f"R-{1000 + first + number}" for number in range(len(tasks))]
+        at = datetime(2026, 1, 1, tzinfo=UTC)
+        with sqlite3.connect(tmp_path / "orchestrator.db") as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO team (id, name, created_at) VALUES ('T0LOCAL0001', '', ?)",
+                [str(at)],
+            )
+            for name, task in zip(names, tasks, strict=True):
+                columns = {
+                    "id": str(uuid7()),
+                    "team_id": "T0LOCAL0001",
+                    "name": name,
+                    "task": task,
+                    "note": "",
+                    "context": "",
+                    "requester": requester,
+                    "channel": channel,
+                    "thread": "1.1",
+                    "status": status,
+                    "failed": "[]",
+                    "created_at": str(at + timedelta(minutes=1)),
+                    "updated_at": str(at),
+                }
+                defaults(connection, columns)
+                connection.execute(
+                    f"INSERT INTO run ({', '.join(columns)}) "
+                    f"VALUES ({', '.join('?' * len(columns))})",
+                    list(columns.values()),
+                )
+        connection.close()
+        return names
+
+    return add
+
+
+def defaults(connection, columns):
+    """Fill in what must not be null; versions say that all is shown."""
+    for _, name, kind, not_null, default, _ in connection.execute("PRAGMA table_info(run)"):
+        if name not in columns and not_null and default is None:
+            columns[name] = 0 if "version" in name or not kind.startswith(("VAR", "TEXT")) else ""
 
 
 @pytest.fixture

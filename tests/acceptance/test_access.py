@@ -1,5 +1,6 @@
 """Who may act on a run, and who may see it."""
 
+import re
 import sqlite3
 
 from tests.acceptance.conftest import (
@@ -70,12 +71,12 @@ async def test_somebody_else_may_look_at_the_details(bot, ada, grace):
 
 async def test_runs_of_a_private_channel_are_for_its_members_only(bot, ada, grace, linus):
     await proposed(ada, "Look at secret apples", "leadership")
-    name = (await runs(ada, "general", "")).words.split("*")[1]
+    name = re.search(r"R-\w+", (await runs(ada, "general", "")).words)[0]
     assert "secret apples" in (await runs(grace, "general", "all")).words
     assert "No run matches" in (await runs(linus, "general", "all")).words
     for verb in ("show", "stop", "retry"):
         await linus.command("/runs", f"{verb} {name}", channel="general")
-        note = await told(linus, "general", "no longer exists")
+        note = await told(linus, "general", f"There is no run named {name}.")
         await linus.delete(note)
 
 

@@ -1,10 +1,9 @@
 """Slash commands: `/orchestrate` begins a run, `/runs` finds past ones."""
 
+import re
 import sqlite3
-from datetime import UTC, datetime, timedelta
 
 import pytest
-from uuid6 import uuid7
 
 from bot.localslack.seed import BOT_USER
 from orchestrator.model.base import Purpose
@@ -32,53 +31,6 @@ async def shown(person, query="", channel="general", *words):
 @pytest.fixture
 def past(bot, past_of):
     return past_of
-
-
-@pytest.fixture
-def past_of(tmp_path, ada):
-    """Adds runs that are over, oldest first, and gives their names."""
-
-    def add(*tasks, requester=None, channel="C0LOCALGEN1", status="completed", first=0):
-        names = [f"R-{1000 + first + number}" for number in range(len(tasks))]
-        at = datetime(2026, 1, 1, tzinfo=UTC)
-        with sqlite3.connect(tmp_path / "orchestrator.db") as connection:
-            connection.execute(
-                "INSERT OR IGNORE INTO team (id, name, created_at) VALUES ('T0LOCAL0001', '', ?)",
-                [str(at)],
-            )
-            for name, task in zip(names, tasks, strict=True):
-                columns = {
-                    "id": str(uuid7()),
-                    "team_id": "T0LOCAL0001",
-                    "name": name,
-                    "task": task,
-                    "note": "",
-                    "context": "",
-                    "requester": requester or ada.id,
-                    "channel": channel,
-                    "thread": "1.1",
-                    "status": status,
-                    "failed": "[]",
-                    "created_at": str(at + timedelta(minutes=1)),
-                    "updated_at": str(at),
-                }
-                defaults(connection, columns)
-                connection.execute(
-                    f"INSERT INTO run ({', '.join(columns)}) "
-                    f"VALUES ({', '.join('?' * len(columns))})",
-                    list(columns.values()),
-                )
-        connection.close()
-        return names
-
-    return add
-
-
-def defaults(connection, columns):
-    """Fill in what must not be null; versions say that all is shown."""
-    for _, name, kind, not_null, default, _ in connection.execute("PRAGMA table_info(run)"):
-        if name not in columns and not_null and default is None:
-            columns[name] = 0 if "version" in name or not kind.startswith(("VAR", "TEXT")) else ""
 
 
 async def test_orchestrate_makes_a_thread_under_the_bots_own_first_message(bot, ada):
@@ -149,7 +101,7 @@ async def test_what_is_asked_for_can_be_combined(bot, ada, grace, past):
     past("Compare apples", requester=grace.id, channel="C0LOCALRES1", status="failed", first=50)
     past("Compare apples", first=100)
     everybodys = await shown(ada, "failed apples")
-    assert says("R-1000", "R-1050")(everybodys)
+    assert says("R-1000", "R-1050", f"<@{grace.id}>", "failed · with “apples”")(everybodys)
     assert "R-1001" not in everybodys.words
     assert "R-1100" not in everybodys.words
     assert "R-1050" not in (await shown(ada, "mine failed apples")).words
@@ -160,7 +112,7 @@ async def test_what_is_asked_for_can_be_combined(bot, ada, grace, past):
 async def test_a_row_links_to_its_thread(bot, ada):
     mention, _ = await proposed(ada, "Compare apples")
     list_ = await shown(ada)
-    address = f"/archives/{mention.channel}/p{mention.ts.replace('.', '')}|*R-"
+    address = f"/archives/{mention.channel}/p{mention.ts.replace('.', '')}|R-"
     assert address in str(list_.blocks)
 
 
@@ -215,7 +167,7 @@ async def test_a_row_opens_its_details(bot, ada, past):
 
 async def name_of(person):
     """The name of one's only run."""
-    return (await shown(person)).words.split("*")[1]
+    return re.search(r"R-\w+", (await shown(person)).words)[0]
 
 
 async def test_a_run_is_shown_stopped_and_retried_by_its_name(bot, ada):

@@ -137,6 +137,14 @@ async def test_the_dialog_shows_what_was_set(bot, ada):
     assert modal.value("usd") == "0.5"
 
 
+async def test_the_dialog_shows_the_settings_where_nothing_was_set(start_bot, ada):
+    async with start_bot(auto_approve_subtasks=2):
+        await ada.command("/orchestrate", "policy", channel="general")
+        modal = await ada.modal(PATIENCE_S, named("channel_policy"))
+        assert modal.value("who") == "requester"
+        assert modal.value("subtasks") == "2"
+
+
 @pytest.mark.parametrize("subtasks", ["0", "two"])
 async def test_what_is_no_number_of_subtasks_is_refused(bot, ada, subtasks):
     assert not (await set_policy(ada, subtasks=subtasks)).closed
@@ -146,5 +154,5 @@ async def test_the_settings_hold_where_there_is_no_policy(start_bot, ada):
     async with start_bot(auto_approve_subtasks=2):
         mention = await ada.mention("general", "Look at apples #subtasks(2)")
         await answered(ada, mention)
-        await set_policy(ada, who="requester")
+        assert (await set_policy(ada, subtasks="")).closed
         await approved(ada, "Look at pears #subtasks(2)")

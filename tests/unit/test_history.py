@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.history import title, wanted
+from bot.history import wanted
 from orchestrator.commands import Actor
 from orchestrator.errors import InvalidInput
 from orchestrator.history import State
@@ -45,18 +45,3 @@ def test_each_word_says_something_and_all_can_be_combined(query, expected):
 def test_a_channel_that_slack_does_not_name_is_explained():
     with pytest.raises(InvalidInput, match=r"which channel #nowhere is. Choose it from the list"):
         wanted("failed #nowhere", ADA, [])
-
-
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        ("", "Your runs"),
-        ("MINE", "Your runs"),
-        ("all", "All runs"),
-        ("  dead  apples ", "Runs: dead apples"),
-        ("<#C2|research> <@U2>", "Runs: of a channel of a person"),
-        ("R&amp;D", "Runs: R&D"),
-    ],
-)
-def test_the_list_is_called_after_what_was_asked_for(query, expected):
-    assert title(query) == expected

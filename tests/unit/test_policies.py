@@ -65,7 +65,7 @@ def test_the_dialog_shows_what_holds():
         auto_usd=Decimal("0.500000"),
         auto_subtasks=3,
     )
-    view = dialog.form("C1", policy, {"S1": "@leads", "S2": "@others"})
+    view = dialog.form(policy, {"S1": "@leads", "S2": "@others"})
     elements = {b["block_id"]: b["element"] for b in view["blocks"] if b["type"] == "input"}
     assert elements["who"]["initial_option"]["value"] == "approvers"
     assert elements["people"]["initial_users"] == ["U1"]

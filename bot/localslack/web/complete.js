@@ -84,6 +84,10 @@ export class Completion {
   key(event) {
     if (!this.isOpen) return false;
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (event.key === "Enter" && this.#isTyped()) {
+      this.close();
+      return false;
+    }
     if (step) this.#choose(this.#chosen + step);
     else if (event.key === "Enter" || event.key === "Tab") this.#accept(this.#chosen);
     else if (event.key === "Escape") this.close();
@@ -91,6 +95,13 @@ export class Completion {
     event.preventDefault();
     event.stopPropagation();
     return true;
+  }
+
+  /** Whether the chosen command is there in full, so that Enter sends it. */
+  #isTyped() {
+    const { from, choices } = this.#found;
+    const typed = this.box.value.slice(from);
+    return typed.startsWith("/") && choices[this.#chosen].insert === `${typed} `;
   }
 
   #update() {

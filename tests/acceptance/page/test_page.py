@@ -374,6 +374,20 @@ async def test_a_command_reaches_the_bot_and_is_refused_in_a_thread(
     await expect(page.locator("#thread .composer-problem")).to_contain_text("threads")
 
 
+async def test_enter_sends_a_command_that_was_typed_in_full(
+    open_page: OpenPage, app: AsyncApp
+) -> None:
+    @app.command("/echo")
+    async def echo(ack: Any, command: dict[str, str]) -> None:
+        await ack("You said nothing")
+
+    page = await open_page()
+    await page.type("#composer", "/echo")
+    await expect(page.get_by_role("option")).to_have_count(1)
+    await page.press("#composer", "Enter")
+    await expect(row(page, "You said nothing")).to_be_visible()
+
+
 async def test_a_shortcut_acts_on_its_message(open_page: OpenPage, app: AsyncApp) -> None:
     @app.shortcut("look")
     async def look(ack: Any, body: dict[str, Any], client: AsyncWebClient) -> None:

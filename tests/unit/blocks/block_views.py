@@ -233,7 +233,6 @@ def run_row(number: int = 1, **given: Any) -> RunRow:
         "gaps": 0,
         "subtasks": 5,
         "done": 5,
-        "open_requests": 0,
     }
     return RunRow(**{**fields, **given})
 

@@ -22,15 +22,21 @@ from bot.blocks.needs import needs
 from bot.home import HomeView, Letter, Spending
 from bot.localslack import limits
 from bot.schedules import ScheduleView
-from orchestrator.history import Page, Place
+from orchestrator.commands import Actor
+from orchestrator.history import Page, Place, State, Wanted
 from orchestrator.store.tables import RequestKind, RunStatus
 
 LINKS = {f"run-{n}": f"https://x.example/archives/C1/p{n}" for n in range(100)}
 
 
 def listed(rows, **given):
-    fields = {"title": "Your runs", "query": "all words", "page": Page()}
+    fields = {"wanted": wanted(people={"U111"}), "query": "all words", "page": Page()}
     return checked(history.runs(rows, **{**fields, **given}))
+
+
+def wanted(**given):
+    fields = {name: frozenset(value) for name, value in given.items() if name != "words"}
+    return Wanted(Actor("T1", "U111"), words=tuple(given.get("words", ())), **fields)
 
 
 def shown_home(**given):
@@ -69,7 +75,7 @@ def test_a_run_is_one_row_with_its_details():
 def test_a_row_leads_to_its_thread_where_the_address_is_known():
     payload = listed([run_row()], links=LINKS)
 
-    assert "<https://x.example/archives/C1/p1|*R-0001*>" in words(payload.blocks)
+    assert "*<https://x.example/archives/C1/p1|R-0001>*" in words(payload.blocks)
 
 
 def test_pages_are_turned_by_buttons_that_know_the_place_and_the_query():
@@ -86,11 +92,48 @@ def test_no_runs_is_said_with_a_hint():
     assert "No run matches that." in words(listed([]).blocks)
 
 
-def test_a_run_that_waits_for_somebody_says_so():
-    row = run_row(status=RunStatus.RUNNING, open_requests=1)
+def test_a_run_that_waits_for_somebody_says_for_what():
+    row = run_row(status=RunStatus.RUNNING, needs=(RequestKind.QUESTION,))
 
-    assert "needs somebody" in words(listed([row]).blocks)
-    assert "needs somebody" not in words(listed([replace(row, status=RunStatus.STOPPED)]).blocks)
+    assert "needs an answer" in words(listed([row]).blocks)
+    assert "needs" not in words(listed([replace(row, status=RunStatus.STOPPED)]).blocks)
+
+
+def test_of_others_runs_it_is_said_whose_they_are():
+    said = words(listed([run_row(1), run_row(2, requester="U222")], wanted=wanted()).blocks)
+
+    assert "All runs" in said
+    assert said.count("<@U222>") == 1
+    assert "<@U111>" not in said
+
+
+@pytest.mark.parametrize(
+    ("asked", "title", "said"),
+    [
+        ({"people": ["U111"]}, "Your runs", ""),
+        ({}, "All runs", ""),
+        ({"people": ["U111"], "states": [State.DEAD]}, "Your runs", "dead"),
+        ({"people": ["U222"]}, "Runs", "asked for by <@U222>"),
+        (
+            {"states": [State.FAILED], "places": ["C123"], "words": ["tea", "<b>"]},
+            "Runs",
+            "failed · in <#C123> · with “tea” and “&lt;b&gt;”",
+        ),
+    ],
+)
+def test_the_list_says_what_was_looked_for(asked, title, said):
+    blocks = listed([run_row()], wanted=wanted(**asked)).blocks
+
+    assert blocks[0]["text"]["text"] == title
+    small = [block["elements"][0]["text"] for block in blocks if block["type"] == "context"]
+    assert small == ([said] if said else [])
+
+
+def test_a_mistyped_word_is_guessed_where_nothing_is_found():
+    said = words(listed([], wanted=wanted(words=["shwo", "R-7F3K"])).blocks)
+
+    assert "I looked for “shwo” in what was asked. Did you mean `show`?" in said
+    assert "Did you mean" not in words(listed([], wanted=wanted(words=["apples"])).blocks)
 
 
 @pytest.mark.parametrize("state", RunStatus)
@@ -123,9 +166,9 @@ def test_the_home_tab_has_its_parts_in_order():
 
 
 def test_what_waits_says_for_what_and_leads_to_its_thread():
-    row = run_row(1, status=RunStatus.RUNNING, open_requests=3)
-    asked = [RequestKind.QUESTION, RequestKind.DEAD_LETTER, RequestKind.QUESTION]
-    blocks = shown_home(waiting=[row], needs={"run-1": asked}, links=LINKS)
+    asked = (RequestKind.QUESTION, RequestKind.DEAD_LETTER, RequestKind.QUESTION)
+    row = run_row(1, status=RunStatus.RUNNING, needs=asked)
+    blocks = shown_home(waiting=[row], links=LINKS)
 
     assert "✋ needs 2 answers and a decision" in words(blocks)
     (button,) = [node for node in nodes(blocks) if node.get("action_id") == "open_thread"]
@@ -140,8 +183,8 @@ def test_a_dead_letter_says_what_failed_and_why():
     ]
     said = words(shown_home(recent=[run_row()], letters=letters, links=LINKS))
 
-    assert "|*R-0003*> · subtask 2: Compare them\nIt took too long." in said
-    assert "|*R-0004*> · the answer\nNothing came." in said
+    assert "|R-0003>* · subtask 2: Compare them\nIt took too long." in said
+    assert "|R-0004>* · the answer\nNothing came." in said
 
 
 def test_an_empty_home_tab_tells_how_to_start():
@@ -247,7 +290,9 @@ def test_a_reminder_mentions_the_requester_and_says_since_when():
 
 
 def test_the_daily_word_leads_to_each_dead_letter():
-    rows = [run_row(n, status=RunStatus.RUNNING, open_requests=1) for n in range(3)]
+    rows = [
+        run_row(n, status=RunStatus.RUNNING, needs=(RequestKind.DEAD_LETTER,)) for n in range(3)
+    ]
     payload = checked(digest.letters(rows, LINKS))
 
     assert payload.text == "Dead letters wait for you in 3 runs."
@@ -296,8 +341,9 @@ def test_hostile_text_in_a_list_is_only_text(text):
     hostile = schedule(task=text, trouble=text, is_paused=True, times=())
     both = Page((), newer=Place(9, is_after=True), older=Place(1))
 
-    listed(rows, title=text, query=text, page=both)
-    listed([], title=text, query=text)
+    asked = wanted(words=text.split())
+    listed(rows, wanted=asked, query=text, page=both)
+    listed([], wanted=asked, query=text)
     shown_home(
         waiting=rows,
         recent=rows,
