@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -17,7 +18,17 @@ from typing import Any
 from orchestrator import worker
 from orchestrator.context import Context
 from orchestrator.errors import ModelError, ModelInvalid, ModelTimedOut
-from orchestrator.model.base import Call, JsonObject, Model, OnText, Reply, ToolCall, Usage
+from orchestrator.model.base import (
+    Call,
+    JsonObject,
+    Meter,
+    Model,
+    OnText,
+    Reply,
+    ServiceCall,
+    ToolCall,
+    Usage,
+)
 from orchestrator.store import calls
 from orchestrator.store.database import Database
 from orchestrator.store.tables import ToolCallRow, ToolCallStatus, new_id, new_row, now
@@ -51,17 +62,22 @@ class _NeedsPerson(Exception):
 
 
 class Conversation:
-    """The exchange of the attempt in `row` with `model`."""
+    """The exchange of the attempt in `row` with `model`. What it uses is written on `meter`."""
 
     def __init__(
-        self, database: Database, model: Model, context: Context, row: dict[str, Any]
+        self,
+        database: Database,
+        model: Model,
+        context: Context,
+        row: dict[str, Any],
+        meter: Meter,
     ) -> None:
         self._database = database
         self._model = model
         self._context = context
         self._row = row
-        self._usage = Usage()
-        self._cost: Decimal | None = Decimal(0)
+        self._meter = meter
+        self._noted: set[str] = set()
 
     async def hold(self, call: Call, on_text: OnText | None = None) -> Exchange:
         """Talk until there is a reply that calls no tools, or a person has to decide.
@@ -78,32 +94,61 @@ class Conversation:
                     rounds += 1
                 reply = await self._ask(call, ends_at, on_text)
                 if not _wants_tools(reply):
-                    return Exchange(call, self._usage, self._cost, reply)
+                    return self._ended(call, reply=reply)
                 if rounds > MOST_ROUNDS:
                     raise ModelInvalid(["It asked for tools again and again; no result came."])
                 call = replace(call, container=reply.container or call.container)
                 call = call.following(_with_new_ids(call, reply.message))
         except _NeedsPerson as needed:
-            return Exchange(call, self._usage, self._cost, tool=needed.tool)
+            return self._ended(call, tool=needed.tool)
         except ModelError as error:
-            error.usage, error.cost_usd = self._usage, self._cost
+            error.usage, error.cost_usd = self._meter.usage, self._meter.cost_usd
             raise
+
+    def _ended(self, call: Call, **came: Any) -> Exchange:
+        return Exchange(call, self._meter.usage, self._meter.cost_usd, **came)
 
     async def _ask(self, call: Call, ends_at: float, on_text: OnText | None) -> Reply:
         left = ends_at - asyncio.get_running_loop().time()
         if left <= 0:
             raise ModelTimedOut("The tools took all the time there was.")
+        meter, asked_at = Meter(), now()
         try:
-            reply = await self._model.complete(replace(call, timeout_s=left), on_text)
+            asked = replace(call, timeout_s=left, meter=meter)
+            reply = await self._model.complete(asked, on_text)
         except ModelError as error:
-            self._count(error.usage, error.cost_usd)
+            self._meter.count(error.usage, error.cost_usd)
             raise
-        self._count(reply.usage, reply.cost_usd)
+        except asyncio.CancelledError:
+            self._meter.count(meter.usage, meter.cost_usd)
+            raise
+        self._meter.count(reply.usage, reply.cost_usd)
+        await self._note_service(reply, asked_at)
         return reply
 
-    def _count(self, usage: Usage, cost: Decimal | None) -> None:
-        self._usage += usage
-        self._cost = None if cost is None or self._cost is None else self._cost + cost
+    async def _note_service(self, reply: Reply, asked_at: datetime) -> None:
+        """Write down what tools did at the service, and keep the files made there."""
+        if not reply.service_calls and not reply.files:
+            return
+        rows = [self._service_row(used, asked_at) for used in reply.service_calls]
+        if rows:
+            rows[-1]["output"] = "\n".join(filter(None, (rows[-1]["output"], *reply.notes)))
+        await self._database.write(
+            partial(calls.add_made, rows=rows, attempt=self._row, files=reply.files)
+        )
+
+    def _service_row(self, used: ServiceCall, asked_at: datetime) -> dict[str, Any]:
+        # Not every server keeps its calls apart.
+        call_id = new_id() if used.id in self._noted else used.id
+        self._noted.add(call_id)
+        row = self._row_of(call_id, used.name, used.input)
+        return row | {
+            "status": ToolCallStatus.FINISHED,
+            "output": used.output,
+            "is_error": used.is_error,
+            "started_at": asked_at,
+            "finished_at": now(),
+        }
 
     # --- the tools ---------------------------------------------------------------------------
 
@@ -127,7 +172,7 @@ class Conversation:
     def _has_used_enough(self) -> bool:
         """Whether what was set aside for the attempt is used up."""
         reserved = self._row["reserved_tokens"]
-        return bool(0 < reserved <= self._usage.total_tokens)
+        return bool(0 < reserved <= self._meter.usage.total_tokens)
 
     async def _results(self, call: Call, wanted: Sequence[ToolCall]) -> dict[str, ToolResult]:
         """What each call brought, now or before. Those that wait for a person come last."""
@@ -157,18 +202,21 @@ class Conversation:
     def _new_row(self, tool: ToolCall) -> dict[str, Any]:
         refused = self._context.kit.refusal(tool.name, tool.input)
         waits = refused is None and self._changes({"name": tool.name})
-        row = new_row(
+        row = self._row_of(tool.id, tool.name, tool.input)
+        started = None if waits else now()
+        status = ToolCallStatus.WAITING if waits else ToolCallStatus.RUNNING
+        return row | {"status": status, "started_at": started, "decided_by": None, "output": None}
+
+    def _row_of(self, call_id: str, name: str, arguments: JsonObject) -> dict[str, Any]:
+        return new_row(
             ToolCallRow,
             run_id=self._row["run_id"],
             attempt_id=self._row["id"],
             subtask=self._row["subtask"],
-            call_id=tool.id,
-            name=tool.name,
-            arguments=tool.input,
+            call_id=call_id,
+            name=name,
+            arguments=arguments,
         )
-        started = None if waits else now()
-        status = ToolCallStatus.WAITING if waits else ToolCallStatus.RUNNING
-        return row | {"status": status, "started_at": started, "decided_by": None, "output": None}
 
     def _is_free(self, row: dict[str, Any]) -> bool:
         """Whether the call can be made, or made again, without asking anybody."""

@@ -45,7 +45,7 @@ from orchestrator.errors import (
     TeamBudgetReached,
 )
 from orchestrator.events import Bus
-from orchestrator.model.base import Call, Model, OnText, Purpose, Usage
+from orchestrator.model.base import Call, Meter, Model, OnText, Purpose, Usage
 from orchestrator.queue.base import LAST, OWN
 from orchestrator.queue.local import LocalQueue
 from orchestrator.record import changes_of
@@ -77,7 +77,7 @@ _WRITE_PATIENCE_S = 60.0
 # A model that does not keep its own time limit is cut off this much later.
 _OVERTIME_S = 2.0
 # Not failures of an attempt: whoever broke it off or ends the process means more than that.
-_PASSING = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
+_PASSING = (GeneratorExit, KeyboardInterrupt, SystemExit)
 
 
 class Engine:
@@ -217,27 +217,43 @@ class Engine:
     async def _perform(self, row: dict[str, Any]) -> dict[str, Any]:
         """The columns that say how the attempt went. Raises nothing but cancellation."""
         call: Call | None = None
+        meter = Meter()
         try:
             context = await self._context(row)
             if (known := _from_playbook(context)) is not None:
                 return known
             call = prepare(context)
             async with asyncio.timeout(call.timeout_s + _OVERTIME_S):
-                talk = Conversation(self._database, self._model, context, row)
+                talk = Conversation(self._database, self._model, context, row, meter)
                 exchange = await talk.hold(call, self._reader(context, row))
             return _went_well(exchange, read(context, exchange))
         except ModelError as error:
             return _went_wrong(call, error)
         except TimeoutError:
-            return _went_wrong(call, ModelTimedOut("No answer came within the time allowed."))
+            late = "No answer came within the time allowed."
+            return _went_wrong(call, ModelTimedOut(late, meter.usage, meter.cost_usd))
         except ConfigurationError as error:
-            return _went_wrong(call, ModelError(str(error)))
+            return _went_wrong(call, ModelError(str(error), meter.usage, meter.cost_usd))
+        except asyncio.CancelledError:
+            await self._count_broken_off(row, call, meter)
+            raise
         except _PASSING:
             raise
         except BaseException:
             # What a worker is made of may raise anything.
             log.exception("attempt_broke", run=row["run_id"], attempt=row["id"])
-            return _went_wrong(call, ModelError(f"Something broke here (log id {row['id'][-8:]})."))
+            broke = f"Something broke here (log id {row['id'][-8:]})."
+            return _went_wrong(call, ModelError(broke, meter.usage, meter.cost_usd))
+
+    async def _count_broken_off(self, row: dict[str, Any], call: Call | None, meter: Meter) -> None:
+        """What an attempt used until somebody broke it off; whoever did has closed its row."""
+        if call is None or not meter.usage.total_tokens:
+            return
+        used = {"model": call.model, "cost_usd": meter.cost_usd, **_tokens(meter.usage)}
+        await self._database.write(
+            partial(changes.count_broken_off, attempt_id=row["id"], used=used)
+        )
+        self._forget(row["run_id"])
 
     def _reader(self, context: Context, row: dict[str, Any]) -> OnText | None:
         """Who reads the answer while it is written."""

@@ -61,6 +61,17 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceCall:
+    """A use of a tool that ran at the model's service; `output` is what people are told of it."""
+
+    id: str
+    name: str
+    input: JsonObject
+    output: str
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class MadeFile:
     """A file that came out of a tool call, to be kept with the run and given to people."""
 
@@ -104,6 +115,25 @@ class Usage:
         )
 
 
+@dataclass(slots=True)
+class Meter:
+    """What a call uses, while it is being answered: it counts also where it is broken off.
+
+    `cost_usd` is None where the price is unknown.
+    """
+
+    usage: Usage = field(default_factory=Usage)
+    cost_usd: Decimal | None = Decimal(0)
+
+    def count(self, usage: Usage, cost_usd: Decimal | None) -> None:
+        """Add what was used."""
+        self.usage += usage
+        if cost_usd is None or self.cost_usd is None:
+            self.cost_usd = None
+        else:
+            self.cost_usd += cost_usd
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One question to a model.
@@ -114,7 +144,8 @@ class Call:
     from such a list, in the same `container`, which is where code ran for it.
     `schema` asks for JSON that fits it. `timeout_s` is in seconds.
     `task`, `subtask` (display number) and `attempt` (1, 2, …; interrupted ones not counted)
-    say where in a run the call stands, for logs and for models that need no network.
+    say where in a run the call stands, for logs and for models that need no network. What is used
+    is written on the `meter` as soon as it is known.
     """
 
     purpose: Purpose
@@ -133,6 +164,7 @@ class Call:
     task: str = ""
     subtask: int | None = None
     attempt: int = 1
+    meter: Meter | None = field(default=None, compare=False, repr=False)
 
     def following(self, *messages: JsonObject) -> Call:
         """The same call with the conversation carried on by `messages`."""
@@ -147,9 +179,9 @@ class Reply:
     given and the text is JSON; it is not yet checked against the schema. `tool_calls` are
     calls of our own tools that wait for results. `message` is the assistant message as it
     must stand in the transcript. `container` is to be given with the call that goes on from
-    there. `cost_usd` is None where the model's price is unknown. `files` are those that code
-    made at the service, with names that are safe; `notes` has a sentence for people about each
-    that could not be had.
+    there. `cost_usd` is None where the model's price is unknown. `service_calls` are the uses of
+    tools at the service, which are over. `files` are those that code made there, with names that
+    are safe; `notes` has a sentence for people about each that could not be had.
     """
 
     text: str
@@ -162,6 +194,7 @@ class Reply:
     cost_usd: Decimal | None = None
     request_id: str | None = None
     container: str | None = None
+    service_calls: tuple[ServiceCall, ...] = ()
     files: tuple[MadeFile, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from dataclasses import replace
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import anthropic
@@ -21,8 +20,8 @@ from orchestrator.errors import (
     ModelTruncated,
     ModelUnavailable,
 )
-from orchestrator.model import caching, messages, streaming, transport
-from orchestrator.model.base import Call, JsonObject, OnText, Reply, Usage
+from orchestrator.model import caching, messages, service_calls, streaming, transport
+from orchestrator.model.base import Call, JsonObject, Meter, OnText, Reply
 from orchestrator.model.firsts import Turn
 from orchestrator.model.made_files import MadeFiles
 from orchestrator.model.messages import Style
@@ -66,8 +65,7 @@ class Exchange:
         self.call = call
         self.heard = Heard(on_text)
         self.style = model.style_for(call.model)
-        self.usage = Usage()
-        self.cost: Decimal | None = model.prices.cost(call.model, Usage())
+        self.used = call.meter or Meter()
         self.blocks: list[JsonObject] = []
         self.container = call.container
         self.request_id: str | None = None
@@ -90,7 +88,7 @@ class Exchange:
 
     def failed(self, kind: type[ModelError], sentence: str) -> ModelError:
         """The error to raise, with what was used until now."""
-        return kind(sentence, self.usage, self.cost)
+        return kind(sentence, self.used.usage, self.used.cost_usd)
 
     async def _turn(self) -> Message:
         for _ in range(MAX_PAUSES + 1):
@@ -212,8 +210,7 @@ class Exchange:
         cost = prices.cost(str(message.model), usage)
         if cost is None:
             cost = prices.cost(self.call.model, usage)
-        self.usage += usage
-        self.cost = None if cost is None or self.cost is None else self.cost + cost
+        self.used.count(usage, cost)
         turn.ended(usage)
         place.usage = usage
 
@@ -242,10 +239,11 @@ class Exchange:
             stop_reason=str(message.stop_reason),
             data=messages.data_of(self.blocks) if self.call.schema is not None else None,
             tool_calls=tool_calls,
-            usage=self.usage,
-            cost_usd=self.cost,
+            usage=self.used.usage,
+            cost_usd=self.used.cost_usd,
             request_id=self.request_id,
             container=self.container,
+            service_calls=service_calls.of(self.blocks),
         )
 
     def _raise_for_stop(self, message: Message) -> None:
@@ -263,7 +261,7 @@ class Exchange:
                 )
 
     async def _with_files(self, reply: Reply) -> Reply:
-        ids = messages.made_files_of(self.blocks)
+        ids = service_calls.made_files_of(self.blocks)
         if not ids:
             return reply
         made = MadeFiles(self.model.client, self.model.sleep)

@@ -252,23 +252,6 @@ def tool_calls_of(blocks: Sequence[JsonObject]) -> tuple[ToolCall, ...]:
     )
 
 
-def made_files_of(blocks: Iterable[JsonObject]) -> list[str]:
-    """The ids of the files that code made, in the order they were made."""
-    ids = [
-        made["file_id"]
-        for block in blocks
-        if str(block.get("type")).endswith("code_execution_tool_result")
-        for made in _made_in(block.get("content"))
-    ]
-    return list(dict.fromkeys(ids))
-
-
-def _made_in(result: Any) -> list[JsonObject]:
-    outputs = result.get("content") if isinstance(result, dict) else None
-    found = outputs if isinstance(outputs, list) else []
-    return [made for made in found if isinstance(made, dict) and made.get("file_id")]
-
-
 def usage_of(message: Message) -> Usage:
     """What the message says it has used; servers leave out what they do not count."""
     usage = message.usage

@@ -43,6 +43,19 @@ def add(connection: Connection, rows: list[dict[str, Any]]) -> None:
         connection.execute(sa.insert(call), rows)
 
 
+def add_made(
+    connection: Connection,
+    rows: list[dict[str, Any]],
+    attempt: dict[str, Any],
+    files: Iterable[MadeFile],
+) -> None:
+    """Write down calls that were made at the model's service, and keep the files they made."""
+    stored = [row | {"output": _stored(row["output"])} for row in rows]
+    add(connection, stored)
+    for made in files:
+        _keep(connection, attempt, attempt["id"], made)
+
+
 def find(
     connection: Connection, run_id: str, number: int, call_ids: Collection[str]
 ) -> dict[str, dict[str, Any]]:
@@ -84,7 +97,7 @@ def finish(
         .where(call.c.id == row["id"], call.c.status == ToolCallStatus.RUNNING)
         .values(
             status=ToolCallStatus.FINISHED,
-            output=text.clean(result.text)[:_MOST_OUTPUT_CHARS],
+            output=_stored(result.text),
             is_error=result.is_error,
             finished_at=now(),
         )
@@ -94,10 +107,15 @@ def finish(
             _keep(connection, row, attempt_id, made)
 
 
+def _stored(output: str) -> str:
+    return text.clean(output)[:_MOST_OUTPUT_CHARS]
+
+
 def _keep(connection: Connection, row: dict[str, Any], attempt_id: str, made: MadeFile) -> None:
-    """Keep a file that a worker of the run made, in the place of one of the same name."""
+    """Keep a file that a worker made, in the place of one that the same subtask called so."""
     same = sa.select(artifact.c.id).where(
         artifact.c.run_id == row["run_id"],
+        artifact.c.subtask.is_not_distinct_from(row["subtask"]),
         artifact.c.name == made.name,
         artifact.c.attempt_id.is_not(None),
     )

@@ -368,6 +368,16 @@ def finish(
     return None if found is None else _count(connection, found, result)
 
 
+def count_broken_off(connection: Connection, attempt_id: str, used: Mapping[str, Any]) -> None:
+    """Add what an attempt used before it was broken off, whatever has become of it since."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_LOCK_RUN, {"id_": attempt_id})
+    counted = sa.update(attempt).where(attempt.c.id == attempt_id).values(dict(used))
+    run_id = connection.execute(counted.returning(attempt.c.run_id)).scalar()
+    if run_id is not None:
+        _count(connection, run_id, used)
+
+
 def _count(connection: Connection, run_id: str, result: Mapping[str, Any]) -> int:
     """Add what the attempt used to the sums of its run."""
     tokens = sum(result.get(column, 0) for column in _TOKENS)

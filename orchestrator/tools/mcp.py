@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextvars import Context
 
 import structlog
@@ -37,12 +38,21 @@ class McpServer:
     """One server of the deployment, whichever process or connection stands for it just now.
 
     `first_delay_s` is the wait after a first start that failed; it doubles with each more.
+    `limited` gives the limit of a call, in seconds.
     """
 
-    def __init__(self, name: str, config: ServerConfig, *, first_delay_s: float = 1.0):
+    def __init__(
+        self,
+        name: str,
+        config: ServerConfig,
+        *,
+        first_delay_s: float = 1.0,
+        limited: Callable[[float], asyncio.Timeout] = asyncio.timeout,
+    ):
         self.name = name
         self.config = config
         self.first_delay_s = first_delay_s
+        self.limited = limited
         self._life: _Life | None = None
         self._failures = 0
         self._trouble = ""
@@ -153,7 +163,7 @@ class _Life:
         asked.set(this)
         self._waiting += 1
         try:
-            async with asyncio.timeout(time_s) as limit:
+            async with self.server.limited(time_s) as limit:
                 result = await self._client.call_tool(name, arguments)
         except TimeoutError:
             if not limit.expired():

@@ -10,7 +10,7 @@ from person import Person, answers, eventually, plan
 from sqlmodel import select
 
 from orchestrator import deadlines
-from orchestrator.commands import Answer, Choose, Create, Defaults, Redo
+from orchestrator.commands import Answer, Choose, Create, Defaults, Redo, Stop
 from orchestrator.errors import AccountError, InvalidInput, NotFound
 from orchestrator.model.base import Purpose, ToolCall, Usage
 from orchestrator.model.scripted import reply
@@ -182,6 +182,35 @@ async def test_what_a_call_does_not_use_is_there_for_the_next(opened, model):
 
         assert (await person.run(run_id)).cost_usd == Decimal("1.5")
         assert await requests(person, run_id) == []
+
+
+async def test_what_a_call_used_until_it_was_stopped_counts(opened, model):
+    def told(call):
+        if call.purpose is Purpose.SUBTASK:
+            call.meter.count(Usage(input_tokens=700, cache_read_tokens=20), Decimal("0.25"))
+        return costing("0.10", ())(call)
+
+    model.answering = told
+    gate = model.gate(Purpose.SUBTASK)
+    async with opened() as orchestrator:
+        person = Person(orchestrator)
+        run_id = await person.ask_and_approve()
+        await gate.reached()
+        before = await person.run(run_id)
+        await person.do(Stop(run_id))
+
+        async def counted():
+            return (await person.run(run_id)).tokens == before.tokens + 720
+
+        await eventually(counted)
+        run = await person.run(run_id)
+        (attempt,) = await person.attempts_at(run_id, 1)
+        assert (run.status, run.cost_usd) == (RunStatus.STOPPED, Decimal("0.35"))
+        assert (attempt.outcome, attempt.input_tokens, attempt.cost_usd) == (
+            Outcome.CANCELLED,
+            700,
+            Decimal("0.25"),
+        )
 
 
 async def test_planning_too_is_paid_and_cannot_be_answered_with_nothing(opened, model):

@@ -1,7 +1,7 @@
 """Workers that use tools: what is written down, what waits for a person, what a crash leaves."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from person import Person, answers, asked, eventually
@@ -9,7 +9,7 @@ from sqlmodel import select
 
 from orchestrator.commands import Actor, Answer, Choose, Create, NewFile, Retry, Stop
 from orchestrator.errors import ModelUnavailable, Outdated
-from orchestrator.model.base import MadeFile, Purpose, Tool, ToolCall
+from orchestrator.model.base import MadeFile, Purpose, ServiceCall, Tool, ToolCall
 from orchestrator.model.scripted import reply
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.store.tables import (
@@ -84,6 +84,16 @@ async def tool_calls(person, run_id):
         return (await session.exec(query)).all()
 
 
+async def made_files(person, run_id):
+    async with person.orchestrator.database.read() as session:
+        query = (
+            select(Artifact.subtask, Artifact.name, ArtifactContent.content)
+            .join(ArtifactContent, ArtifactContent.artifact_id == Artifact.id)
+            .where(Artifact.run_id == run_id, Artifact.attempt_id.is_not(None))
+        )
+        return [tuple(row) for row in (await session.exec(query)).all()]
+
+
 async def until_called(shop, count=1):
     async def called():
         return len(shop.made) >= count
@@ -142,21 +152,66 @@ async def test_a_worker_that_only_ever_asks_for_tools_is_told_to_stop_and_then_f
 
 
 async def test_a_file_a_tool_makes_is_kept_and_one_of_the_same_name_replaced(person, model, shop):
-    async def files(run_id):
-        async with person.orchestrator.database.read() as session:
-            query = (
-                select(Artifact, ArtifactContent)
-                .join(ArtifactContent, ArtifactContent.artifact_id == Artifact.id)
-                .where(Artifact.run_id == run_id)
-            )
-            return [(f.name, f.size, c.content) for f, c in (await session.exec(query)).all()]
-
     shop.files = (MadeFile("a.csv", b"1,2", "text/csv"),)
     model.enqueue(uses("look"), uses("look"), purpose=Purpose.SUBTASK)
     run_id = await person.ask_and_approve()
     await person.answer_of(run_id)
 
-    assert await files(run_id) == [("a.csv", 3, b"1,2")]
+    assert await made_files(person, run_id) == [(1, "a.csv", b"1,2")]
+
+
+# --- tools at the model's service ------------------------------------------------------------
+
+
+SEARCH = ServiceCall("s1", "web_search", {"query": "tea"}, "Tea https://tea.test")
+CODE = ServiceCall(
+    "s2", "code_execution", {"code": "1/0"}, "It failed: unavailable.", is_error=True
+)
+NOTE = "A file that was made could not be fetched."
+
+
+async def test_what_tools_did_at_the_service_is_written_down_and_their_files_are_kept(
+    person, model
+):
+    chart = MadeFile("chart.png", b"\x89PNG", "image/png")
+    done = replace(reply("Done."), service_calls=(SEARCH, CODE), files=(chart,), notes=(NOTE,))
+    model.enqueue(done, purpose=Purpose.SUBTASK)
+    run_id = await person.ask_and_approve()
+    await person.answer_of(run_id)
+
+    search, code = await tool_calls(person, run_id)
+    assert (search.name, search.arguments, search.output) == (
+        "web_search",
+        {"query": "tea"},
+        "Tea https://tea.test",
+    )
+    assert (code.is_error, code.output) == (True, f"It failed: unavailable.\n{NOTE}")
+    assert all(call.started_at <= call.finished_at for call in (search, code))
+    assert await made_files(person, run_id) == [(1, "chart.png", b"\x89PNG")]
+
+
+async def test_calls_at_a_service_that_does_not_keep_them_apart_are_all_written_down(person, model):
+    looks = replace(uses("look"), service_calls=(SEARCH,))
+    model.enqueue(looks, replace(reply("Done."), service_calls=(SEARCH,)), purpose=Purpose.SUBTASK)
+    run_id = await person.ask_and_approve()
+    await person.answer_of(run_id)
+
+    names = [call.name for call in await tool_calls(person, run_id)]
+    assert names == ["web_search", "look", "web_search"]
+
+
+async def test_files_of_one_name_from_two_subtasks_are_both_kept(settings, model):
+    model.answering = lambda call: answers(call, [(), ()])
+    for number in (1, 2):
+        made = MadeFile("a.csv", b"%d" % number, "text/csv")
+        done = replace(reply("Done."), files=(made,))
+        model.enqueue(done, purpose=Purpose.SUBTASK, subtask=number)
+    async with Orchestrator.open(settings, model) as opened:
+        person = Person(opened)
+        run_id = await person.ask_and_approve()
+        await person.answer_of(run_id)
+
+        assert sorted(await made_files(person, run_id)) == [(1, "a.csv", b"1"), (2, "a.csv", b"2")]
 
 
 # --- tools that change something -------------------------------------------------------------

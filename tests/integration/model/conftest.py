@@ -1,9 +1,9 @@
 import pytest
 import pytest_asyncio
-from messages_service import MessagesService
 
 from orchestrator.model.anthropic import AnthropicModel
 from orchestrator.model.base import Call, Purpose
+from tests.messages_service import MessagesService
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

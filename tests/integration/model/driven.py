@@ -5,9 +5,9 @@ import json
 import selectors
 
 import httpx2
-from messages_service import events_of
 
 from orchestrator.model.anthropic import AnthropicModel
+from tests.messages_service import events_of
 
 
 class _Jumping(selectors.DefaultSelector):

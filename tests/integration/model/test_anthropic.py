@@ -3,16 +3,6 @@ from decimal import Decimal
 
 import httpx2
 import pytest
-from messages_service import (
-    Stall,
-    Stream,
-    error,
-    html,
-    json_body,
-    message,
-    not_json,
-    tool_use,
-)
 
 from orchestrator.errors import (
     AccountError,
@@ -26,6 +16,16 @@ from orchestrator.errors import (
 )
 from orchestrator.model.anthropic import AnthropicModel
 from orchestrator.model.base import Effort, ServerTool, Tool, Usage
+from tests.messages_service import (
+    Stall,
+    Stream,
+    error,
+    html,
+    json_body,
+    message,
+    not_json,
+    tool_use,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

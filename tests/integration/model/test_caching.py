@@ -6,11 +6,11 @@ import json
 import httpx2
 import pytest
 from driven import drive, model_for, now, streamed
-from messages_service import message, tool_use
 from prefix_cache import PrefixCache
 
 from orchestrator.errors import ModelError
 from orchestrator.model.base import ServerTool, Tool
+from tests.messages_service import message, tool_use
 
 BEGINS_S = 1.0
 SHARED = "The task is long. " * 600

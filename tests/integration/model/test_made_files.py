@@ -1,8 +1,8 @@
 import pytest
-from messages_service import Stall, error, html, message
 
 from orchestrator.model import made_files
 from orchestrator.model.base import MadeFile
+from tests.messages_service import Stall, error, html, message
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

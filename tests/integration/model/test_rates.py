@@ -9,9 +9,9 @@ from email.utils import format_datetime
 import httpx2
 import pytest
 from driven import drive, model_for, now, streamed
-from messages_service import message
 
 from orchestrator.errors import ModelOverloaded
+from tests.messages_service import message
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 

@@ -5,11 +5,11 @@ import asyncio
 import httpx2
 import pytest
 from driven import drive, model_for, now, streamed
-from messages_service import message
 
 from orchestrator.errors import ModelOverloaded, ModelTimedOut
-from orchestrator.model.base import Usage
+from orchestrator.model.base import Meter, Usage
 from orchestrator.model.transport import LONGEST_WAIT_S
+from tests.messages_service import message
 
 
 def refusal(retry_after=None, status=429, type_="rate_limit_error"):
@@ -90,3 +90,23 @@ def test_an_answer_cut_off_by_its_time_has_used_what_was_written(make_call):
         return caught.value
 
     assert drive(ask()).usage == Usage(input_tokens=10, output_tokens=100)
+
+
+def test_what_an_answer_that_is_broken_off_used_is_on_the_meter(make_call):
+    async def answer(request):
+        return streamed(message("x" * 400), lasts_s=100)
+
+    async def ask():
+        meter = Meter()
+        model = model_for(answer)
+        asking = asyncio.create_task(model.complete(make_call(meter=meter, timeout_s=90)))
+        await asyncio.sleep(5)
+        asking.cancel()
+        await asyncio.wait({asking})
+        return asking.cancelled(), meter
+
+    cancelled, meter = drive(ask())
+
+    assert cancelled
+    assert meter.usage == Usage(input_tokens=10, output_tokens=100)
+    assert meter.cost_usd > 0

@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
-from mcp_program import make_server
+from mcp_tools import make_server
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
-from tool_servers import HttpServer
+from tool_servers import HttpServer, Limits
 
 from orchestrator.errors import ToolUnavailable
 from orchestrator.tools.configuration import ServerConfig
@@ -33,11 +33,13 @@ async def test_a_result_of_ten_megabytes_is_cut_over_http_too(start, http):
 
 
 async def test_a_call_that_hangs_over_http_harms_no_other(start, http, begun):
-    caller = start(ServerConfig(url=http.url, call_timeout_s=3))
+    limits = Limits()
+    caller = start(ServerConfig(url=http.url, call_timeout_s=3), limited=limits)
     hanging = asyncio.create_task(caller.call("hang", begun=str(begun)))
     await begun.wait()
 
     assert (await caller.call("add", a=1, b=2)).text == "3"
+    limits.expire(0)
     assert (await hanging).text == "hang gave no answer within 3 seconds."
     assert (await caller.call("add", a=1, b=2)).text == "3"
 

@@ -4,7 +4,7 @@ import asyncio
 
 import psutil
 import pytest
-from tool_servers import program, programs
+from tool_servers import Limits, program, programs
 
 from orchestrator.errors import ToolUnavailable
 
@@ -74,12 +74,14 @@ async def test_a_server_is_given_its_own_variables_and_none_of_ours(start, monke
 
 
 async def test_a_call_that_hangs_ends_in_time_and_harms_no_other(start, begun):
-    caller = start(program(call_timeout_s=3))
+    limits = Limits()
+    caller = start(program(call_timeout_s=3), limited=limits)
     pid = await caller.pid()
     hanging = asyncio.create_task(caller.call("hang", begun=str(begun)))
     await begun.wait()
 
     assert (await caller.call("add", a=1, b=2)).text == "3"
+    limits.expire(1)
     result = await hanging
 
     assert result.is_error
@@ -87,26 +89,32 @@ async def test_a_call_that_hangs_ends_in_time_and_harms_no_other(start, begun):
     assert await caller.pid() == pid
 
 
-async def test_a_server_that_lets_nobody_answer_is_started_again(start):
-    caller = start(program(call_timeout_s=2))
+async def test_a_server_that_lets_nobody_answer_is_started_again(start, begun):
+    limits = Limits()
+    caller = start(program(), limited=limits)
     pid = await caller.pid()
+    frozen = asyncio.create_task(caller.call("freeze", begun=str(begun)))
+    await begun.wait()
 
-    frozen = await caller.call("freeze")
+    limits.expire(1)
 
-    assert frozen.is_error
+    assert (await frozen).is_error
     assert await caller.pid() != pid
     assert not psutil.pid_exists(pid)
 
 
 async def test_one_that_freezes_under_many_calls_is_started_again(start, begun):
-    caller = start(program(call_timeout_s=2))
+    limits = Limits()
+    caller = start(program(), limited=limits)
     pid = await caller.pid()
     frozen = asyncio.create_task(caller.call("freeze", begun=str(begun)))
     await begun.wait()
+    waiting = [asyncio.create_task(caller.call("add", a=1, b=n)) for n in range(5)]
+    await asyncio.sleep(0)
 
-    results = await asyncio.gather(*(caller.call("add", a=1, b=n) for n in range(5)), frozen)
+    limits.expire(1, 6)
 
-    assert all(result.is_error for result in results)
+    assert all(result.is_error for result in await asyncio.gather(frozen, *waiting))
     assert await caller.pid() != pid
 
 
@@ -165,9 +173,9 @@ async def test_a_command_that_is_not_there_is_named(start):
 
 
 async def test_one_that_is_not_ready_in_time_is_given_up(start):
-    caller = start(program("slow", start_timeout_s=0.5))
+    caller = start(program("slow", start_timeout_s=0.2))
 
-    with pytest.raises(ToolUnavailable, match=r"it was not ready within 0\.5 seconds"):
+    with pytest.raises(ToolUnavailable, match=r"it was not ready within 0\.2 seconds"):
         await caller.server.listing()
 
 

@@ -49,6 +49,22 @@ def _command(process):
         return ""
 
 
+class Limits:
+    """The limits of calls, which nothing reaches before it is told so."""
+
+    def __init__(self):
+        self._open = []
+
+    def __call__(self, _):
+        self._open.append(asyncio.timeout(None))
+        return self._open[-1]
+
+    def expire(self, first, last=None):
+        """The time of the calls from `first` to `last` is up, by the order they were made in."""
+        for limit in self._open[first : (last or first) + 1]:
+            limit.reschedule(0)
+
+
 class Pipe:
     """What others tell of their beginning through, and a wait for it."""
 
