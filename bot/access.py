@@ -12,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks import text
 from bot.blocks.text import mention
+from bot.refusals import code_of
 from orchestrator.commands import Actor
 from orchestrator.errors import NotAllowed, NotFound
 from orchestrator.store.database import Database
@@ -121,7 +122,7 @@ class Access:
         try:
             found: list[dict[str, Any]] = (await client.usergroups_list())["usergroups"]
         except SlackApiError as error:
-            log.warning("user_groups_unknown", error=error.response.get("error"))
+            log.warning("user_groups_unknown", error=code_of(error))
             return {}
         return {group["id"]: f"@{group['handle']}" for group in found}
 
@@ -169,7 +170,7 @@ class Access:
             return frozenset((await client.usergroups_users_list(usergroup=group))["users"])
         except SlackApiError as error:
             # A group that was disabled has nobody in it.
-            log.warning("user_group_unknown", group=group, error=error.response.get("error"))
+            log.warning("user_group_unknown", group=group, error=code_of(error))
             return frozenset()
 
     async def _fetch_channels(self, actor: Actor) -> frozenset[str]:

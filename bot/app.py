@@ -21,6 +21,7 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetr
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import listeners
+from bot.abilities import Abilities
 from bot.access import Access
 from bot.bot import Bot
 from bot.clock import Clock
@@ -30,6 +31,7 @@ from bot.installations import Authorize, Installations, OneToken, Tokens, team_o
 from bot.publisher import Publisher
 from bot.settings import BotSettings
 from bot.socket_mode import SocketMode
+from bot.streaming import Streams
 from orchestrator.errors import ConfigurationError
 from orchestrator.events import Event, EventKind
 from orchestrator.model.base import Model
@@ -65,7 +67,13 @@ async def open_bot(
     """
     database = orchestrator.database
     installations = Installations(database, tokens, client, orchestrator.leave)
-    publisher = Publisher(database, installations.client, settings.updates_per_minute)
+    abilities = Abilities(database)
+    await abilities.load()
+    streams = Streams(database, installations.client, abilities, 60 / settings.updates_per_minute)
+    publisher = Publisher(
+        database, installations.client, settings.updates_per_minute, abilities, streams
+    )
+    unsubscribe_text = orchestrator.subscribe_text(streams.hear)
     unsubscribe = orchestrator.subscribe(partial(_show, publisher))
     installations.start()
     publisher.start()
@@ -88,6 +96,8 @@ async def open_bot(
         clock.stop()
         unsubscribe()
         unsubscribe_downloads()
+        unsubscribe_text()
+        await streams.stop()
         await downloads.stop()
         await publisher.stop()
         await installations.close()

@@ -16,6 +16,7 @@ from bot.access import Access
 from bot.blocks import note, text
 from bot.installations import Installations, team_of
 from bot.publisher import Publisher
+from bot.refusals import code_of
 from bot.settings import BotSettings
 from bot.view import RunView, run_view
 from orchestrator.commands import Actor, Command, Done, Reject, Stop
@@ -124,7 +125,7 @@ async def tell(client: AsyncWebClient, user: str, place: Place, sentence: str) -
             blocks=said.blocks,
         )
     except SlackApiError as error:
-        log.warning("person_not_told", error=error.response.get("error"))
+        log.warning("person_not_told", error=code_of(error))
 
 
 def sentence_of(error: Refused) -> str:
@@ -147,8 +148,8 @@ async def problem_in(work: Work) -> str | None:
     except Refused as error:
         return sentence_of(error)
     except Exception as error:
-        if isinstance(error, SlackApiError) and error.response.get("error") in _TOO_LATE:
-            log.warning("click_came_too_late", error=error.response.get("error"))
+        if code_of(error) in _TOO_LATE:
+            log.warning("click_came_too_late", error=code_of(error))
             return "That took too long for Slack. Please click again."
         log_id = secrets.token_hex(4)
         log.exception("listener_broke", log_id=log_id)

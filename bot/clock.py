@@ -22,6 +22,7 @@ from bot import digest, people, schedules
 from bot.blocks import schedules as blocks
 from bot.blocks.payload import Payload
 from bot.installations import Installations
+from bot.refusals import code_of
 from bot.settings import BotSettings
 from orchestrator import deadlines
 from orchestrator.commands import Actor, FireSchedule, PauseSchedule
@@ -188,7 +189,7 @@ async def _trouble(client: AsyncWebClient, schedule: Schedule) -> str:
     try:
         channel = (await client.conversations_info(channel=schedule.channel))["channel"]
     except SlackApiError as error:
-        if error.response.get("error") in _GONE:
+        if code_of(error) in _GONE:
             return "Its channel is gone, or I am not in it any more."
         raise
     if channel.get("is_archived"):
@@ -208,4 +209,4 @@ async def _say(client: AsyncWebClient, user_id: str, payload: Payload) -> None:
             unfurl_media=False,
         )
     except SlackApiError as error:
-        log.warning("person_not_told", user=user_id, error=error.response.get("error"))
+        log.warning("person_not_told", user=user_id, error=code_of(error))

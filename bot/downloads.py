@@ -14,6 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from bot.conversation import files_of
+from bot.refusals import code_of
 from orchestrator.attachments import Attachments, PendingFile
 from orchestrator.commands import NewFile
 from orchestrator.errors import NotInstalled
@@ -180,7 +181,7 @@ def _passes(error: Exception) -> bool:
     """Whether it is worth asking again a little later."""
     if not isinstance(error, SlackApiError):
         return not isinstance(error, NotInstalled)
-    return error.response.get("error") in _TRANSIENT or error.response.status_code >= 500
+    return code_of(error) in _TRANSIENT or error.response.status_code >= 500
 
 
 async def _address(client: AsyncWebClient, file: PendingFile) -> str:

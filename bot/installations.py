@@ -24,6 +24,7 @@ from slack_sdk.http_retry.response import HttpResponse
 from slack_sdk.http_retry.state import RetryState
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.refusals import code_of
 from orchestrator import teams
 from orchestrator.errors import NotInstalled
 from orchestrator.store.database import Database
@@ -246,7 +247,7 @@ class Installations:
         try:
             answer = await self._client_of(token).auth_test()
         except SlackApiError as error:
-            if error.response.get("error") in GONE:
+            if code_of(error) in GONE:
                 return None
             raise
         identity = AuthorizeResult.from_auth_test_response(

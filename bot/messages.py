@@ -14,6 +14,8 @@ from bot.blocks.payload import Payload
 from bot.view import ArtifactView, RequestView, RunView
 from orchestrator.store.tables import RequestKind, RevisionSource, RunStatus
 
+# What the keys of answers begin with.
+ANSWER = "answer:"
 # Dead letters that come this close together are one message.
 _AT_ONCE = timedelta(seconds=10)
 
@@ -158,7 +160,7 @@ def _belongs(letter: RequestView, group: Sequence[RequestView]) -> bool:
 
 def _answers(view: RunView) -> Iterator[Wanted]:
     if view.answer is not None:
-        yield Wanted(f"answer:{view.answer.revision}", answer.answer(view), urgent=True)
+        yield Wanted(f"{ANSWER}{view.answer.revision}", answer.answer(view), urgent=True)
 
 
 def _reminders(view: RunView) -> Iterator[Wanted]:

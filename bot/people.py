@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.refusals import code_of
+
 _UTC = "UTC"
 _UNKNOWN = frozenset({"user_not_found", "user_not_visible"})
 
@@ -25,7 +27,7 @@ async def is_active(client: AsyncWebClient, user_id: str) -> bool:
     try:
         user = (await client.users_info(user=user_id))["user"]
     except SlackApiError as error:
-        if error.response.get("error") in _UNKNOWN:
+        if code_of(error) in _UNKNOWN:
             return False
         raise
     return not user.get("deleted")

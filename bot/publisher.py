@@ -23,10 +23,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy.engine import Connection
 from sqlmodel import col, select
 
-from bot import messages
+from bot import messages, streaming
+from bot.abilities import Abilities
 from bot.blocks.payload import Payload
 from bot.messages import Attachment, Wanted
 from bot.pace import Pace
+from bot.refusals import code_of
+from bot.streaming import Streams
 from bot.view import RunView, bare_view, run_view
 from orchestrator.store.database import Database
 from orchestrator.store.tables import ArtifactContent, Message, MessageStatus, Run, new_row
@@ -87,14 +90,22 @@ class _Place:
 class Publisher:
     """Shows the threads of all runs. `start` it once in a process."""
 
-    def __init__(self, database: Database, clients: Clients, updates_per_minute: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clients: Clients,
+        updates_per_minute: float,
+        abilities: Abilities,
+        streams: Streams,
+    ) -> None:
         self._database = database
         self._clients = clients
+        self._abilities = abilities
+        self._streams = streams
         self._updates: defaultdict[str, Pace] = defaultdict(lambda: Pace(updates_per_minute))
         self._posts: defaultdict[str, Pace] = defaultdict(
             lambda: Pace(_POSTS_PER_MINUTE, _POST_BURST)
         )
-        self._plain_teams: set[str] = set()
         self._woken = asyncio.Event()
         self._showing: dict[str, asyncio.Task[None]] = {}
         self._announcing: set[asyncio.Task[None]] = set()
@@ -183,7 +194,7 @@ class Publisher:
     def _put_off(self, run_id: str, error: Exception) -> None:
         """Try again later, less and less often: the workspace is away, or it is our mistake."""
         failures = self._failures[run_id] = self._failures.get(run_id, 0) + 1
-        most = _MOST_DELAY_AWAY_S if _code(error) in _AWAY else _MOST_DELAY_S
+        most = _MOST_DELAY_AWAY_S if code_of(error) in _AWAY else _MOST_DELAY_S
         delay = _asked_to_wait(error) or min(most, 0.5 * 2 ** min(failures, 20))
         self._retry_at[run_id] = time.monotonic() + delay
         log.warning("thread_not_shown", run=run_id, again_in_s=delay, error=_short(error))
@@ -254,14 +265,17 @@ class Publisher:
             view = await run_view(session, run_id)
             rows = await session.exec(select(Message).where(Message.run_id == run_id))
             assert view is not None
-            return view, {row.key: row for row in rows}
+            known = {row.key: row for row in rows}
+        if not streaming.may_be_written(view) and await self._streams.end(run_id):
+            return await self._read(run_id)
+        return view, known
 
     async def _take(self, view: RunView, step: _Step) -> None:
         client = await self._clients(view.team_id)
         try:
             if step.wanted is None:
                 assert step.row is not None
-                await self._delete(client, step.row)
+                await self._delete(client, view, step.row)
             elif isinstance(step.wanted, Attachment):
                 await self._upload(client, view, step.row, step.wanted)
             elif step.row is not None and step.row.status is MessageStatus.SHOWN:
@@ -280,8 +294,8 @@ class Publisher:
         assert view.channel is not None
         intent = step.row or await self._intend(view, wanted.key)
         payload = self._payload(view, intent, wanted)
-        ts = await _find(client, intent) if step.row and not step.is_fresh else None
-        if ts is None:
+        found = await _find(client, intent, view) if step.row and not step.is_fresh else None
+        if found is None:
             posted = await client.chat_postMessage(
                 channel=view.channel,
                 thread_ts=view.thread,
@@ -293,8 +307,10 @@ class Publisher:
             )
             ts = posted["ts"]
             shown = messages.digest(wanted.payload)
+            await self._taken(view, wanted, payload)
         else:
-            shown = ""
+            ts = found["ts"]
+            shown = streaming.DRAFT if streaming.is_begun(found, view) else ""
         await self._note(intent, ts=ts, status=MessageStatus.SHOWN, payload_hash=shown)
         if wanted.key == "root":
             await self._database.write(partial(_set_thread, run_id=view.id, thread=ts))
@@ -303,6 +319,8 @@ class Publisher:
         self, client: AsyncWebClient, view: RunView, known: Message, wanted: Wanted
     ) -> None:
         payload = self._payload(view, known, wanted)
+        if streaming.is_draft(known):
+            await streaming.close(client, known)
         await client.chat_update(
             channel=known.channel,
             ts=known.ts or "",
@@ -310,13 +328,19 @@ class Publisher:
             blocks=payload.blocks,
             metadata={"event_type": METADATA, "event_payload": {"id": known.id}},
         )
+        await self._taken(view, wanted, payload)
         await self._note(known, payload_hash=messages.digest(wanted.payload))
 
-    async def _delete(self, client: AsyncWebClient, known: Message) -> None:
-        ts = known.ts or await _find(client, known)
-        if ts is not None:
-            await client.chat_delete(channel=known.channel, ts=ts)
-        await self._note(known, status=MessageStatus.GONE)
+    async def _delete(self, client: AsyncWebClient, view: RunView, known: Message) -> None:
+        found = {"ts": known.ts} if known.ts else await _find(client, known, view)
+        if found is not None:
+            if streaming.is_draft(known):
+                await streaming.close(client, known)
+            await client.chat_delete(channel=known.channel, ts=found["ts"])
+        if messages.is_passing(known.key):
+            await self._note(known, status=MessageStatus.GONE)
+        else:
+            await self._database.write(partial(streaming.forget, id_=known.id))
 
     async def _upload(
         self,
@@ -343,10 +367,15 @@ class Publisher:
         # Slack takes no file without content.
         return stored.content if stored and stored.content else b"\n"
 
+    async def _taken(self, view: RunView, wanted: Wanted, payload: Payload) -> None:
+        """Slack has shown the payload."""
+        if payload is wanted.plainer:
+            await self._abilities.plainer_was_taken(view.team_id)
+
     def _payload(self, view: RunView, known: Message, wanted: Wanted) -> Payload:
         if known.error is not None:
             return messages.without_blocks(view, wanted.payload, known.error)
-        if wanted.plainer is not None and view.team_id in self._plain_teams:
+        if wanted.plainer is not None and self._abilities.is_plain(view.team_id):
             return wanted.plainer
         return wanted.payload
 
@@ -360,7 +389,7 @@ class Publisher:
 
     async def _refused(self, view: RunView, step: _Step, error: SlackApiError) -> None:
         """Slow down, go plainer, or record that it will not be: whatever fits the refusal."""
-        code = _code(error)
+        code = code_of(error)
         if error.response.status_code == 429 or code == "ratelimited":
             pause = _asked_to_wait(error) or 1.0
             for pace in (self._updates[view.team_id], self._posts[view.channel or ""]):
@@ -369,12 +398,18 @@ class Publisher:
         if error.response.status_code >= 500 or code in _TRANSIENT | _AWAY:
             raise error
         can_be_plainer = isinstance(step.wanted, Wanted) and step.wanted.plainer is not None
-        if code in _BAD_PAYLOAD and can_be_plainer and view.team_id not in self._plain_teams:
+        if code in _BAD_PAYLOAD and can_be_plainer and not self._abilities.is_plain(view.team_id):
             log.warning("workspace_refuses_plan_blocks", team=view.team_id, error=code)
-            self._plain_teams.add(view.team_id)
+            self._abilities.suspect(view.team_id)
             return
         log.warning("message_refused", run=view.id, error=code)
         known = await self._row_of(view, step)
+        if code in _BAD_PAYLOAD and can_be_plainer:
+            self._abilities.plainer_was_refused(view.team_id)
+        if code == "message_not_found" and streaming.is_draft(known):
+            # Somebody deleted it while it was being written.
+            await self._database.write(partial(streaming.forget, id_=known.id))
+            return
         if code in _BAD_PAYLOAD and known.error is None:
             await self._note(known, error=code)
             return
@@ -410,27 +445,39 @@ def _next_change(view: RunView, rows: Mapping[str, Message]) -> _Step | None:
         is_shown = known is not None and known.status is MessageStatus.SHOWN
         if known and is_shown and known.payload_hash != messages.digest(item.payload):
             return _Step(known, item)
-    return _superfluous(wanted, rows)
+    return _superfluous(view, wanted, rows)
 
 
-def _superfluous(wanted: Sequence[Wanted], rows: Mapping[str, Message]) -> _Step | None:
+def _superfluous(
+    view: RunView, wanted: Sequence[Wanted], rows: Mapping[str, Message]
+) -> _Step | None:
     keys = {item.key for item in wanted}
     for key, known in rows.items():
         is_there = known.status in (MessageStatus.SHOWN, MessageStatus.INTENT)
-        if messages.is_passing(key) and key not in keys and is_there:
+        passes = messages.is_passing(key) or _is_left(view, known)
+        if passes and key not in keys and is_there:
             return _Step(known, None)
     return None
+
+
+def _is_left(view: RunView, known: Message) -> bool:
+    """Whether it is what was written of an answer that did not come to its end."""
+    is_unfinished = known.status is MessageStatus.INTENT or streaming.is_draft(known)
+    is_answer = known.key.startswith(messages.ANSWER)
+    return is_answer and is_unfinished and not streaming.may_be_written(view)
 
 
 # --- finding what an earlier process posted ------------------------------------------------
 
 
-async def _find(client: AsyncWebClient, intent: Message) -> str | None:
-    """The id of the message that was posted for `intent`, if one was."""
+async def _find(client: AsyncWebClient, intent: Message, view: RunView) -> dict[str, Any] | None:
+    """The message that was posted for `intent`, if one was."""
+    is_answer = intent.key.startswith(messages.ANSWER)
     async for posted in _posted_since(client, intent):
         metadata = posted.get("metadata") or {}
-        if metadata.get("event_payload", {}).get("id") == intent.id:
-            return str(posted["ts"])
+        is_it = metadata.get("event_payload", {}).get("id") == intent.id
+        if is_it or (is_answer and streaming.is_begun(posted, view)):
+            return dict(posted)
     return None
 
 
@@ -519,10 +566,5 @@ def _asked_to_wait(error: Exception) -> float | None:
     return float(asked) if asked else None
 
 
-def _code(error: Exception) -> str:
-    """What Slack calls the error; empty where it is not Slack's."""
-    return str(error.response.get("error", "")) if isinstance(error, SlackApiError) else ""
-
-
 def _short(error: Exception) -> str:
-    return _code(error) or f"{type(error).__name__}: {error}"[:200]
+    return code_of(error) or f"{type(error).__name__}: {error}"[:200]

@@ -34,6 +34,16 @@ def answer(view: RunView) -> Payload:
     return Payload(blocks, f"{_plain_opening(view)} {text.escape(text.line(view.task, 150))}")
 
 
+def draft_opening(requester: str, name: str) -> str:
+    """What an answer begins with while it is written, in Markdown."""
+    return f"{text.mention(requester)} {draft_words(name)}\n\n"
+
+
+def draft_words(name: str) -> str:
+    """What tells an answer that is being written from any other message."""
+    return f"I am writing the answer of {name}:"
+
+
 def document(view: RunView) -> str | None:
     """The whole answer as Markdown, where the message cannot hold it."""
     whole = _text(view)

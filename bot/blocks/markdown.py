@@ -33,6 +33,23 @@ def safe(markdown: str) -> str:
     return "\n".join(made)
 
 
+def settled(markdown: str) -> str:
+    """The part of `markdown` that reads the same whatever is written after it."""
+    lines = markdown.split("\n")
+    # Whatever comes next belongs to the last line.
+    if _code_lines(f"{markdown}x", len(lines))[-1]:
+        return "".join(f"{line}\n" for line in lines[:-1])
+    start = markdown.rfind("\n\n") + 1
+    paragraph = markdown[start:]
+    end = max(paragraph.rfind(" "), paragraph.rfind("\n")) + 1
+    # A code span that is still open, or of which more ticks may follow.
+    closed = _CODE_SPAN.sub(lambda span: " " * len(span[0]), paragraph.rstrip("`"))
+    closed = closed.ljust(len(paragraph), "`")
+    if (tick := closed.find("`")) >= 0:
+        end = min(end, tick)
+    return markdown[: start + end]
+
+
 def pieces(markdown: str) -> list[str]:
     """`markdown` in parts that can stand alone: paragraphs, lists, tables, code."""
     env: dict[str, object] = {}

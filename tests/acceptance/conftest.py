@@ -229,9 +229,13 @@ def linus(workspace):
 
 
 class HeldModel:
-    """The offline model, which for some purposes waits until it is let go."""
+    """The offline model, which for some purposes waits until it is let go.
 
-    def __init__(self, *purposes):
+    What it `begins` with is written before that.
+    """
+
+    def __init__(self, *purposes, begins=""):
+        self._begins = begins
         self._offline = OfflineModel()
         self._held = set(purposes)
         self._free = asyncio.Event()
@@ -240,6 +244,8 @@ class HeldModel:
     async def complete(self, call, on_text=None):
         if call.purpose in self._held:
             self.asked.set()
+            if self._begins and on_text is not None:
+                on_text(self._begins)
             await self._free.wait()
         return await self._offline.complete(call, on_text)
 
@@ -276,8 +282,9 @@ def is_note(message):
 
 
 def is_answer(message):
-    """Whether it is the answer of a run."""
-    return any(block["type"] == "markdown" for block in message.blocks)
+    """Whether it is the answer of a run, all of it."""
+    is_text = any(block["type"] == "markdown" for block in message.blocks)
+    return is_text and "Run again" in message.buttons
 
 
 async def proposed(person, task, channel="general"):

@@ -9,5 +9,5 @@ from orchestrator.model.base import Purpose
 from tests.acceptance.conftest import HeldModel
 
 if __name__ == "__main__":
-    held = HeldModel(*(Purpose(name) for name in sys.argv[1:]))
+    held = HeldModel(*(Purpose(name) for name in sys.argv[1:]), begins="Of apples I can say ")
     asyncio.run(run_socket_mode(BotSettings.load(), held))
