@@ -2,7 +2,9 @@
 
 import sys
 
-from tests.benchmarks import engine, history, memory, mentions, page
+from tests.benchmarks import engine, history, memory, mentions, page, publisher
+
+BENCHMARKS = (engine, mentions, publisher, memory, history, page)
 
 if __name__ == "__main__":
-    sys.exit(max([benchmark.main() for benchmark in (engine, mentions, memory, history, page)]))
+    sys.exit(max([benchmark.main() for benchmark in BENCHMARKS]))
