@@ -126,7 +126,8 @@ def app_of(
         authorize=Authorize(bot.installations),  # type: ignore[arg-type] # it takes these, too
         signing_secret=signing_secret,
         request_verification_enabled=signing_secret is not None,
-        ignoring_self_events_enabled=True,
+        # Which of its own messages are deleted the bot has to know; the rest it ignores itself.
+        ignoring_self_events_enabled=False,
         oauth_flow=oauth_flow,
     )
     app.listener_runner.listener_start_handler = _Kept(bot)

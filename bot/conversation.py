@@ -92,7 +92,7 @@ def files_of(message: JsonObject) -> tuple[NewFile, ...]:
 
 def concerns_us(event: JsonObject) -> bool:
     """Whether an event is anything to the bot: of other people's messages only what becomes of
-    them, for one of them may have been a task."""
+    them, for one of them may have been a task, and of its own that they were deleted."""
     if event.get("type") == "app_mention":
         return _is_by_person(event)
     if event.get("type") != "message":
@@ -102,7 +102,7 @@ def concerns_us(event: JsonObject) -> bool:
             message, previous = event["message"], event["previous_message"]
             return _is_by_person(previous) and message.get("text") != previous.get("text")
         case "message_deleted":
-            return _is_by_person(event["previous_message"])
+            return "user" in event["previous_message"]
         case None | "file_share" | "thread_broadcast":
             return event.get("channel_type") == "im" and _is_by_person(event)
     return False

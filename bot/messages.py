@@ -71,6 +71,15 @@ def wanted(view: RunView) -> list[Wanted]:
     return [*_notes(view), *_plans(view), *_requests(view), *_answers(view), *_reminders(view)]
 
 
+def waiting(view: RunView) -> set[str]:
+    """The keys of the messages without which people cannot do what the run waits for."""
+    asking = {r.id for r in view.open_requests}
+    keys = {_key(group) for group in _groups(view) if any(r.id in asking for r in group)}
+    if view.status is RunStatus.PROPOSED:
+        keys |= {wanted.key for wanted in list(_plans(view))[-1:]}
+    return keys
+
+
 def attachments(view: RunView) -> list[Attachment]:
     """The files of the thread: they come with the answer."""
     if view.answer is None:
@@ -133,11 +142,20 @@ def _plans(view: RunView) -> Iterator[Wanted]:
 
 
 def _requests(view: RunView) -> Iterator[Wanted]:
+    for group in _groups(view):
+        yield Wanted(_key(group), request.request(view, group), urgent=True)
+
+
+def _key(group: Sequence[RequestView]) -> str:
+    return f"request:{group[0].id}"
+
+
+def _groups(view: RunView) -> list[list[RequestView]]:
+    """The requests that have a message of their own, those of one message together."""
     apart = (RequestKind.APPROVAL, RequestKind.DEAD_LETTER)
     shown = [r for r in view.requests if r.kind not in apart]
     letters = [r for r in view.requests if r.kind is RequestKind.DEAD_LETTER]
-    for group in [*([r] for r in shown), *_together(letters)]:
-        yield Wanted(f"request:{group[0].id}", request.request(view, group), urgent=True)
+    return [*([r] for r in shown), *_together(letters)]
 
 
 def _together(letters: Sequence[RequestView]) -> list[list[RequestView]]:

@@ -152,6 +152,25 @@ class Publisher:
         """Something was committed: look for threads that are behind now, not at the next sweep."""
         self._woken.set()
 
+    async def deleted(self, team_id: str, channel: str, ts: str) -> None:
+        """Somebody deleted a message: one of ours that people need comes anew."""
+        async with self._database.read() as session:
+            query = (
+                select(Message)
+                .join(Run, col(Run.id) == col(Message.run_id))
+                .where(Run.team_id == team_id, Message.channel == channel, Message.ts == ts)
+            )
+            known = (await session.exec(query)).first()
+            view = await run_view(session, known.run_id) if known else None
+        if known is not None and view is not None and not messages.is_passing(known.key):
+            await self._lost(view, known)
+
+    async def _lost(self, view: RunView, known: Message) -> None:
+        is_needed = known.key in messages.waiting(view)
+        work = partial(_lose, known=known, is_needed=is_needed)
+        if await self._database.write(work) and is_needed:
+            self.wake()
+
     async def _show_forever(self) -> None:
         while True:
             try:
@@ -413,9 +432,10 @@ class Publisher:
         if code in _BAD_PAYLOAD and known.error is None:
             await self._note(known, error=code)
             return
-        is_gone = code == "message_not_found"
-        status = MessageStatus.GONE if is_gone else MessageStatus.REFUSED
-        await self._note(known, status=status, error=code)
+        if code == "message_not_found":
+            await self._lost(view, known)
+            return
+        await self._note(known, status=MessageStatus.REFUSED, error=code)
 
     async def _row_of(self, view: RunView, step: _Step) -> Message:
         """The row of the message, which is committed before its call is made."""
@@ -542,6 +562,22 @@ def _intend_first(connection: Connection, run_id: str) -> tuple[RunView, _Step] 
 
 def _save(connection: Connection, id_: str, values: dict[str, Any]) -> None:
     connection.execute(sa.update(message).where(message.c.id == id_).values(values))
+
+
+def _lose(connection: Connection, known: Message, *, is_needed: bool) -> bool:
+    """The message is not there any more; it is intended again where it is needed."""
+    status = MessageStatus.INTENT if is_needed else MessageStatus.GONE
+    lost = connection.execute(
+        sa.update(message)
+        .where(message.c.id == known.id, message.c.ts == known.ts)
+        .values(status=status, ts=None, payload_hash="")
+    )
+    if is_needed and lost.rowcount:
+        behind = run.c.version - 1
+        connection.execute(
+            sa.update(run).where(run.c.id == known.run_id).values(shown_version=behind)
+        )
+    return bool(lost.rowcount)
 
 
 def _set_thread(connection: Connection, run_id: str, thread: str) -> None:

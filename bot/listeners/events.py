@@ -189,7 +189,11 @@ class _Listener:
         await self._tell(said, done.sentence)
 
     async def _deleted(self, event: Event) -> None:
-        """What has not started yet is not done."""
+        """What has not started yet is not done; a message of ours that is needed comes anew."""
+        previous = event["previous_message"]
+        if "bot_id" in previous:
+            await self.bot.publisher.deleted(self.team_id, event["channel"], previous["ts"])
+            return
         said = Said.of(self.team_id, event["channel"], event["previous_message"])
         run = await self._begun_by(said)
         if run is not None and run.status in _NOT_STARTED:

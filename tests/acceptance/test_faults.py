@@ -3,6 +3,7 @@
 import pytest
 
 from bot.localslack.faults import Fault
+from bot.localslack.seed import BOT_USER
 from orchestrator.model.base import Purpose
 from tests.acceptance.conftest import (
     PATIENCE_S,
@@ -16,6 +17,7 @@ from tests.acceptance.conftest import (
     same,
     says,
     shape,
+    told,
 )
 
 TASK = "Look at apples #subtasks(3)"
@@ -83,6 +85,105 @@ async def test_without_its_status_message_a_run_is_still_answered(
         model.let_go()
         answer = await answered(ada, mention)
         assert [m.ts for m in await ada.messages(answer)] == [mention.ts, answer.ts]
+
+
+async def test_a_plan_that_is_deleted_while_it_waits_for_approval_is_posted_anew(bot, ada, rows):
+    mention, plan = await proposed(ada, TASK)
+    await ada.delete(plan)
+    again = await ada.wait_for(
+        mention, lambda m: m.ts != plan.ts and has_button("Approve")(m), PATIENCE_S
+    )
+    await ada.click(again, "Approve")
+    assert texts(await done(ada, mention, again)) == ENDED
+    assert rows("SELECT count(*) FROM message WHERE key LIKE 'plan:%'") == [(1,)]
+
+
+async def test_a_question_that_is_deleted_is_asked_anew(bot, ada):
+    mention, plan = await approved(ada, TASK + " #fail(1,3)")
+    letter = await ada.wait_for(mention, has_button("Retry"), PATIENCE_S)
+    await ada.delete(letter)
+    again = await ada.wait_for(
+        mention, lambda m: m.ts != letter.ts and has_button("Retry")(m), PATIENCE_S
+    )
+    await ada.click(again, "Retry")
+    assert is_answer((await done(ada, mention, plan))[-1])
+
+
+async def test_an_answer_that_is_deleted_stays_away(bot, ada):
+    mention, plan = await approved(ada, TASK)
+    answer = (await done(ada, mention, plan))[-1]
+    await ada.delete(answer)
+    await proposed(ada, "Another one, so that the deletion has been looked at")
+    assert texts(await ada.messages(mention)) == ENDED[:2]
+
+
+@pytest.mark.parametrize("error", ["channel_not_found", "not_in_channel", "restricted_action"])
+async def test_what_people_can_put_right_is_tried_again(bot, ada, trouble, error):
+    mention, plan = await proposed(ada, TASK)
+    trouble("chat.postMessage", error)
+    await ada.click(plan, "Approve")
+    assert texts(await done(ada, mention, plan)) == ENDED
+
+
+async def test_where_the_bot_was_taken_out_of_the_channel_the_answer_comes_when_it_is_back(
+    start_bot, ada, workspace, expected_refusals
+):
+    expected_refusals |= {"not_in_channel", "channel_not_found"}
+    model = HeldModel(Purpose.SYNTHESIS)
+    async with start_bot(model):
+        mention, plan = await approved(ada, TASK)
+        await ada.wait_for(plan, same(plan, says("3 of 3 done")), PATIENCE_S)
+        await ada.remove_bot("general")
+        model.let_go()
+        await workspace.wait_for_call(
+            "chat.postMessage", lambda c: c.error in expected_refusals, PATIENCE_S
+        )
+        await ada.add_bot("general")
+        assert [t for t in texts(await done(ada, mention, plan)) if t in ENDED] == ENDED
+
+
+async def test_a_message_that_is_too_long_is_posted_as_words(bot, ada, trouble):
+    mention, plan = await proposed(ada, TASK)
+    trouble("chat.postMessage", "msg_too_long")
+    await ada.click(plan, "Approve")
+    answer = await ada.wait_for(mention, says("The answer", "refused to show"), PATIENCE_S)
+    assert f"<@{ada.id}>" in answer.text
+
+
+async def test_everything_that_comes_twice_has_one_effect(bot, ada, workspace, rows):
+    workspace.workspace.faults.duplicate_events = True
+    mention, plan = await approved(ada, TASK)
+    ended = texts(await done(ada, mention, plan))
+    await ada.mention("general", "Look at pears #subtasks(1)", thread=mention)
+    await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
+    await ada.mention("general", "stop", thread=mention)
+    await told(ada, mention, "was stopped")
+    assert ended == ENDED
+    assert rows("SELECT status FROM run ORDER BY id") == [("completed",), ("stopped",)]
+
+
+async def test_of_a_mention_and_its_edit_that_come_in_the_wrong_order_the_edit_counts(
+    bot, ada, workspace, rows
+):
+    said = await ada.post("general", "Look at apples")
+    events = workspace.workspace.events
+    channel = workspace.workspace.directory._storage.get("channel", said.channel)
+    for text in ("pears", "apples"):
+        events._mention(
+            channel, {**said.data, "text": f"<@{BOT_USER}> Look at {text} #subtasks(1)"}
+        )
+    await proposed(ada, "Another one, so that both have been looked at")
+    assert ("Look at pears #subtasks(1)",) in rows("SELECT task FROM run")
+    assert rows("SELECT count(*) FROM run") == [(2,)]
+
+
+async def test_a_run_goes_on_when_the_account_of_who_asked_is_closed(bot, ada, grace, rows):
+    mention, plan = await approved(grace, TASK + " #fail(1,3)")
+    letter = await ada.wait_for(ada.thread(mention), has_button("Retry"), PATIENCE_S)
+    await ada.deactivate("grace")
+    await ada.click(letter, "Retry")
+    await done(ada, mention, plan)
+    assert rows("SELECT status FROM run") == [("completed",)]
 
 
 async def test_a_channel_that_was_archived_for_a_while_gets_its_answer_afterwards(

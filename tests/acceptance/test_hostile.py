@@ -8,12 +8,14 @@ from bot.localslack.seed import BOT_USER
 from tests.acceptance.conftest import (
     PATIENCE_S,
     answered,
+    approved,
     done,
     has_button,
     named,
     proposed,
     same,
     says,
+    told,
 )
 
 HOSTILE = {
@@ -137,6 +139,59 @@ async def test_a_hostile_breakdown_disturbs_nobody(bot, ada, quiet):
     plan = await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
     await ada.click(plan, "Approve")
     await done(ada, mention, plan)
+    quiet()
+
+
+@pytest.mark.parametrize("kind", ["mentions", "control characters", "open fences"])
+async def test_hostile_words_about_a_subtask_disturb_nobody(bot, ada, quiet, kind):
+    text = HOSTILE[kind]
+    mention, _ = await approved(ada, "Look at apples #subtasks(2) #question(1) #fail(2,3)")
+    question = await ada.wait_for(mention, has_button("Another answer…"), PATIENCE_S)
+    await ada.mention("general", f"Mind that {text}", thread=mention)
+    await told(ada, mention)
+    await ada.click(question, "Another answer…")
+    modal = await ada.modal(PATIENCE_S, named("answer_question"))
+    modal.fill("text", text)
+    assert (await modal.submit()).closed
+    letter = await ada.wait_for(mention, has_button("Edit and retry"), PATIENCE_S)
+    await ada.click(letter, "Edit and retry")
+    modal = await ada.modal(PATIENCE_S, named("edit_and_retry"))
+    modal.fill("instructions", text)
+    assert (await modal.submit()).closed
+    answer = await answered(ada, mention)
+    await redo(ada, answer, text)
+    new = await ada.wait_for(answer, says("new answer"), PATIENCE_S)
+    await ada.click(new, "Save as playbook")
+    modal = await ada.modal(PATIENCE_S, named("save_playbook"))
+    modal.fill("name", text[:60])
+    modal.fill("text", text[:100])
+    await modal.submit()
+    quiet()
+
+
+async def redo(person, answer, feedback):
+    await person.click(answer, "Details")
+    for label in ("Everything about 2", "Redo with feedback"):
+        view = await person.modal(PATIENCE_S, lambda v, label=label: label in str(v["blocks"]))
+        await view.click(label)
+    modal = await person.modal(PATIENCE_S, named("redo"))
+    modal.fill("text", feedback)
+    assert (await modal.submit()).closed
+
+
+async def test_hostile_names_of_files_and_instructions_of_a_shortcut_disturb_nobody(
+    bot, ada, grace, quiet
+):
+    name = "<!channel> <@U0LOCALGRC1> \u202e..\\../`a`*b*.txt"
+    file = await grace.attach((name, b"<!here> ```"))
+    said = await grace.post("general", HOSTILE["mentions"], files=[file])
+    await ada.shortcut("orchestrate_this", said)
+    form = await ada.modal(PATIENCE_S, named("orchestrate_this"))
+    form.fill("extra", HOSTILE["open fences"])
+    assert (await form.submit()).closed
+    plan = await ada.wait_for(ada.thread(said), has_button("Approve"), PATIENCE_S)
+    await ada.click(plan, "Approve")
+    await done(ada, said, plan)
     quiet()
 
 

@@ -288,6 +288,21 @@ async def test_a_plan_that_cannot_be_made_is_written_by_hand(bot, ada):
     await done(ada, mention, plan)
 
 
+async def test_a_breakdown_sent_after_the_run_was_stopped_says_so_and_keeps_what_was_typed(
+    bot, ada
+):
+    mention = await ada.mention("general", "Do the impossible #badplan")
+    asked = await ada.wait_for(ada.thread(mention), has_button("Write the subtasks"), PATIENCE_S)
+    await ada.click(asked, "Write the subtasks")
+    modal = await ada.modal(PATIENCE_S, named("breakdown"))
+    modal.fill("text", "Find apples")
+    await ada.mention("general", "stop", thread=mention)
+    await told(ada, asked, "was stopped")
+    (sentence,) = (await modal.submit()).errors.values()
+    assert "already" in sentence
+    assert (await ada.modal()).value("text") == "Find apples"
+
+
 async def test_a_breakdown_that_makes_no_sense_is_told_at_the_field(bot, ada):
     mention = await ada.mention("general", "Do the impossible #badplan")
     asked = await ada.wait_for(ada.thread(mention), has_button("Write the subtasks"), PATIENCE_S)

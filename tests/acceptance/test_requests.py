@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from tests.acceptance.conftest import (
     PATIENCE_S,
     answered,
@@ -188,4 +190,31 @@ async def test_an_answer_typed_after_somebody_answered_is_kept_and_refused(bot, 
     (sentence,) = (await modal.submit()).errors.values()
     assert "answered already" in sentence
     assert grace.id in sentence
+    assert "What I typed" in str((await ada.views())[-1]["state"])
+
+
+@pytest.mark.parametrize(
+    ("task", "button", "dialog", "field"),
+    [
+        (
+            "Look at apples #subtasks(2) #fail(1)",
+            "Edit and retry",
+            "edit_and_retry",
+            "instructions",
+        ),
+        ("Look at apples #subtasks(2) #question(1)", "Another answer…", "answer_question", "text"),
+    ],
+)
+async def test_a_modal_sent_after_the_run_was_stopped_says_so_and_keeps_what_was_typed(
+    bot, ada, task, button, dialog, field
+):
+    mention, plan = await approved(ada, task)
+    asked = await ada.wait_for(mention, has_button(button), PATIENCE_S)
+    await ada.click(asked, button)
+    modal = await ada.modal(PATIENCE_S, named(dialog))
+    modal.fill(field, "What I typed")
+    await ada.click(plan, "Stop")
+    await ada.wait_for(plan, same(plan, says("Stopped")), PATIENCE_S)
+    (sentence,) = (await modal.submit()).errors.values()
+    assert "already" in sentence
     assert "What I typed" in str((await ada.views())[-1]["state"])
