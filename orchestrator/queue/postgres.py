@@ -181,9 +181,8 @@ class PostgresQueue(Sender):
         # A run that is being advanced may have changed since it was read.
         is_coming = (_job.c.status == sa.literal_column("'todo'")) | (_job.c.task_name != _ADVANCE)
         query = sa.select(_job.c.queueing_lock).where(_job.c.queueing_lock.in_(wanted), is_coming)
-        async with self._database.read() as session:
-            coming = (await session.execute(query)).scalars()
-            return wanted - frozenset(coming)
+        async with self._database.engine.connect() as connection:
+            return wanted - frozenset((await connection.execute(query)).scalars())
 
     # --- taking up --------------------------------------------------------------------------
 
@@ -201,7 +200,7 @@ class PostgresQueue(Sender):
             try:
                 await self._open()
                 await self._app.run_worker_async(
-                    queues=lane.queues,
+                    queues=list(lane.queues),
                     concurrency=lane.concurrency,
                     name=lane.queues[-1],
                     fetch_job_polling_interval=lane.look_s,
@@ -213,7 +212,7 @@ class PostgresQueue(Sender):
                     install_signal_handlers=False,
                 )
             except _LOST as error:
-                log.warning("queue_lost", error=str(error))
+                log.warning("queue_lost", error=str(error.__cause__ or error))
             await asyncio.sleep(_START_AGAIN_S)
 
     async def _do_advance(self, run_id: str) -> None:
