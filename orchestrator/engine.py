@@ -492,6 +492,7 @@ def _from_playbook(context: Context) -> dict[str, Any] | None:
         "data": result.data,
         "model": "playbook",
         "cost_usd": Decimal(0),
+        **_tokens(Usage()),
     }
 
 
