@@ -37,6 +37,8 @@ _LOOK_FOR_WORK_S = 1.0
 _START_AGAIN_S = 0.5
 _CONNECT_S = 10.0
 _CONNECTIONS = 4
+# No job waits for the disk: the sweep finds again what a power failure takes.
+_OPTIONS = {"options": "-c synchronous_commit=off"}
 _LOST = (ConnectorException, psycopg.Error)
 
 _job = sa.table(
@@ -302,5 +304,5 @@ class PostgresQueue(Sender):
 def _connector(url: URL) -> procrastinate.PsycopgConnector:
     plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
     return procrastinate.PsycopgConnector(
-        conninfo=plain, min_size=1, max_size=_CONNECTIONS, timeout=_CONNECT_S
+        conninfo=plain, kwargs=_OPTIONS, min_size=1, max_size=_CONNECTIONS, timeout=_CONNECT_S
     )
