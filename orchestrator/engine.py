@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
@@ -18,8 +18,10 @@ from time import monotonic
 from typing import Any
 
 import structlog
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DataError, DBAPIError, StatementError
 from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 from tenacity import AsyncRetrying, stop_after_delay, wait_exponential
 
 from orchestrator import (
@@ -46,27 +48,26 @@ from orchestrator.errors import (
 )
 from orchestrator.events import Bus
 from orchestrator.model.base import Call, Meter, Model, OnText, Purpose, Usage
-from orchestrator.queue.base import LAST, OWN
-from orchestrator.queue.local import LocalQueue
+from orchestrator.processes import Presence
+from orchestrator.queue import queue_of
+from orchestrator.queue.base import LAST, OWN, Priority
 from orchestrator.record import changes_of
 from orchestrator.roles import Roles
 from orchestrator.settings import Settings
 from orchestrator.state import Limits
-from orchestrator.store import calls, changes, load, workers
+from orchestrator.store import calls, changes, load, unfinished, workers
 from orchestrator.store.database import Database
 from orchestrator.store.load import Deployment, Estimate, Live
+from orchestrator.store.migrate import code_revision
 from orchestrator.store.tables import (
-    Attempt,
     AttemptStatus,
     Outcome,
-    Request,
-    RequestKind,
-    RequestStatus,
     Run,
-    RunStatus,
+    SubtaskStatus,
     new_id,
     now,
 )
+from orchestrator.store.unfinished import Unfinished
 from orchestrator.tools.toolbox import Toolbox
 
 log = structlog.get_logger(__name__)
@@ -101,7 +102,9 @@ class Engine:
         self._settings = settings
         limits = Limits(subtask_attempts=settings.subtask_attempts, replans=settings.max_replans)
         self.deployment = Deployment(roles, settings, limits, price, estimate)
-        self._queue = LocalQueue(self.advance, self.attempt, settings.concurrency)
+        self._queue = queue_of(database, self.advance, self.attempt, settings)
+        # On SQLite this process is the only one at work.
+        self._presence = None if database.is_sqlite else self._present()
         self._live: dict[str, Live] = {}
         self._loading: dict[str, asyncio.Task[Live | None]] = {}
         self._outdated: set[str] = set()
@@ -110,11 +113,19 @@ class Engine:
         # When it last looked for work, by the monotonic clock, in seconds.
         self.swept_at = monotonic()
 
+    def _present(self) -> Presence:
+        return Presence(
+            self._database, self.worker, "worker", code_revision(), self._settings.beat_s
+        )
+
     async def start(self) -> None:
-        """Take up what an earlier process left. The caller knows that no other is at work."""
-        interrupted = await self._database.write(partial(workers.interrupt, but_worker=self.worker))
-        if interrupted:
-            log.info("interrupted_attempts_found", runs=len(interrupted))
+        """Take up what an earlier process left. On SQLite the caller knows that no other is at
+        work."""
+        if self._presence is None:
+            await self._interrupt(partial(workers.interrupt, but_worker=self.worker))
+        else:
+            await self._presence.begin()
+        await self._queue.start()
         await self.sweep()
         self._sweeper = asyncio.create_task(self._sweep_forever())
 
@@ -125,6 +136,8 @@ class Engine:
             await asyncio.gather(self._sweeper, return_exceptions=True)
         await self._queue.stop(self._settings.grace_s)
         await self._database.write(partial(workers.hand_back, worker=self.worker))
+        if self._presence is not None:
+            await self._presence.end()
 
     # --- the two jobs ----------------------------------------------------------------------
 
@@ -170,7 +183,7 @@ class Engine:
         self._note_advanced(live, *versions, is_new_plan=is_new_plan)
         self.bus.publish(decided.events)
         for row in decided.attempts:
-            self._queue.attempt(row["id"], run.id, self._priority(live, row["subtask"]))
+            self._enqueue(live, row["id"], row["subtask"])
 
     def _claim(self, rows: list[dict[str, Any]]) -> None:
         """What has a place at once is claimed in the transaction that starts it."""
@@ -198,12 +211,18 @@ class Engine:
         elif not is_known:
             self.wake(live.run.id)
 
-    @staticmethod
-    def _priority(live: Live, subtask: int | None) -> tuple[float, ...]:
-        return OWN if subtask is None else live.state.work[subtask].rank
+    def _enqueue(self, live: Live, attempt_id: str, subtask: int | None) -> None:
+        if subtask is None:
+            self._queue.attempt(attempt_id, live.run.id, OWN)
+            return
+        rank = live.state.work[subtask].rank
+        place = 0 if self._presence is None else _ahead(live, rank)
+        self._queue.attempt(attempt_id, live.run.id, rank, place=place)
 
     async def attempt(self, attempt_id: str) -> None:
         """Make the attempt, if it is still to be made, and commit what came of it."""
+        if self._presence is not None:
+            await self._presence.renew()
         row = self._claimed.pop(attempt_id, None) or await self._database.write(
             partial(changes.claim, attempt_id=attempt_id, worker=self.worker)
         )
@@ -305,49 +324,73 @@ class Engine:
         self._queue.cancel(run_id)
 
     async def sweep(self) -> None:
-        """Find what was committed but is not under way here, whoever committed it."""
+        """Find what was committed but is not under way, whoever committed it."""
         running = self._queue.running
         async with self._database.read() as session:
-            behind = await session.exec(
-                select(Run.id, Run.version).where(col(Run.advanced_version) < col(Run.version))
-            )
-            unfinished = await session.exec(
-                select(Attempt.id, Attempt.run_id, Attempt.subtask, Attempt.worker).where(
-                    Attempt.status != AttemptStatus.FINISHED
-                )
-            )
-            overdue = await session.exec(
-                select(Run.id).where(
-                    col(Run.deadline) < now(),
-                    Run.status == RunStatus.RUNNING,
-                    col(Run.id).not_in(
-                        select(Request.run_id).where(
-                            Request.status == RequestStatus.OPEN,
-                            Request.kind == RequestKind.BUDGET,
-                        )
-                    ),
-                )
-            )
-        for run_id in overdue:
+            found = await unfinished.look_around(session)
+            moved_on = await self._moved_on(session, found)
+        if self._presence is None or await self._presence.leads():
+            await self._take_over()
+            await self._mind_time(found)
+            await self._enqueue_missing(found)
+        for run_id in moved_on:
+            self._forget_older(run_id, moved_on[run_id])
+        await self._mind_own(running, found)
+        self.swept_at = monotonic()
+
+    async def _moved_on(self, session: AsyncSession, found: Unfinished) -> dict[str, int]:
+        """The versions of runs that are cached here and may have changed elsewhere."""
+        if self._presence is None:
+            return found.behind
+        query = select(Run.id, Run.version).where(col(Run.id).in_(self._live))
+        return dict((await session.exec(query)).all()) if self._live else {}
+
+    def _forget_older(self, run_id: str, version: int) -> None:
+        cached = self._live.get(run_id)
+        if cached is None or cached.run.version < version:
+            self._forget(run_id)
+
+    async def _take_over(self) -> None:
+        """End what processes were at that are gone."""
+        if self._presence is None or not self._presence.is_steady:
+            return
+        await self._queue.rescue()
+        after_s = self._presence.gone_after_s
+        await self._interrupt(
+            partial(workers.interrupt_gone, but_worker=self.worker, gone_after_s=after_s)
+        )
+
+    async def _interrupt(self, work: Callable[[Connection], list[str]]) -> None:
+        runs = await self._database.write(work)
+        for run_id in runs:
+            log.info("interrupted_attempts_found", run=run_id)
+            self.wake(run_id)
+
+    async def _mind_time(self, found: Unfinished) -> None:
+        for run_id in found.overdue:
             await self._hold(run_id, "The time for this run is up.")
         # What was committed here before the read has been noted once this later write is done.
         for run_id in await self._database.write(partial(deadlines.go_on, moment=now())):
             self.wake(run_id)
-        for run_id, version in behind:
-            cached = self._live.get(run_id)
-            if cached is None or cached.run.version < version:
-                self._forget(run_id)
+
+    async def _enqueue_missing(self, found: Unfinished) -> None:
+        waiting = {row.id: row for row in found.attempts if row.worker is None}
+        missing = await self._queue.missing(found.behind, waiting)
+        for run_id in found.behind.keys() & missing:
             self._queue.advance(run_id)
-        rows = {id_: (run_id, subtask, by) for id_, run_id, subtask, by in unfinished}
-        for id_ in (running & self._queue.running) - rows.keys():
+        for id_ in waiting.keys() & missing:
+            row = waiting[id_]
+            self._queue.attempt(id_, row.run_id, OWN if row.subtask is None else LAST)
+
+    async def _mind_own(self, running: frozenset[str], found: Unfinished) -> None:
+        """Break off what was ended elsewhere, give up what came to no end."""
+        not_over = {row.id for row in found.attempts}
+        for id_ in (running & self._queue.running) - not_over:
             self._claimed.pop(id_, None)
             self._queue.cancel_attempt(id_)
-        for id_, (run_id, subtask, by) in rows.items():
-            if by is None:
-                self._queue.attempt(id_, run_id, OWN if subtask is None else LAST)
-            elif by == self.worker and not self._queue.knows(id_):
-                await self._give_up(id_, run_id)
-        self.swept_at = monotonic()
+        for row in found.attempts:
+            if row.worker == self.worker and not self._queue.knows(row.id):
+                await self._give_up(row.id, row.run_id)
 
     async def _hold(self, run_id: str, sentence: str, until: datetime | None = None) -> None:
         """Ask for more time or money; until somebody answers, the run starts nothing."""
@@ -373,11 +416,21 @@ class Engine:
     async def _load(self, run_id: str) -> Live | None:
         """The run from the cache, else from its rows, however many ask at once."""
         cached = self._live.get(run_id)
-        if cached is not None:
+        if cached is not None and await self._is_current(cached):
             return cached
         if run_id not in self._loading:
             self._loading[run_id] = asyncio.create_task(self._read(run_id))
         return await asyncio.shield(self._loading[run_id])
+
+    async def _is_current(self, cached: Live) -> bool:
+        """Whether nobody else has changed the run, where others can."""
+        if self._presence is None:
+            return True
+        async with self._database.read() as session:
+            query = select(Run.version).where(Run.id == cached.run.id)
+            version = (await session.exec(query)).one()
+        self._forget_older(cached.run.id, version)
+        return self._live.get(cached.run.id) is cached
 
     async def _read(self, run_id: str) -> Live | None:
         try:
@@ -400,6 +453,15 @@ class Engine:
         self._live.pop(run_id, None)
         if run_id in self._loading:
             self._outdated.add(run_id)
+
+
+def _ahead(live: Live, rank: Priority) -> int:
+    """How many of the run's subtasks are under way that come before one of that rank."""
+    state = live.state
+    return sum(
+        progress.status is SubtaskStatus.RUNNING and state.work[number].rank < rank
+        for number, progress in state.subtasks.items()
+    )
 
 
 def _tomorrow() -> datetime:
@@ -430,6 +492,7 @@ def _from_playbook(context: Context) -> dict[str, Any] | None:
         "data": result.data,
         "model": "playbook",
         "cost_usd": Decimal(0),
+        **_tokens(Usage()),
     }
 
 

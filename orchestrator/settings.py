@@ -147,6 +147,12 @@ class Settings(BaseSettings):
     auto_approve_subtasks: int | None = Field(
         default=None, ge=1, description="Plans of up to this many subtasks start without approval."
     )
+    beat_s: float = Field(
+        default=2.0,
+        gt=0,
+        description="Seconds between the signs of life of a process on PostgreSQL; after four that "
+        "are missing others take over its work. The same for all processes.",
+    )
     grace_s: float = Field(
         default=10.0, ge=0, description="Seconds running attempts get to finish at shutdown."
     )

@@ -6,18 +6,14 @@ import asyncio
 import heapq
 import itertools
 from collections import Counter
+from collections.abc import Collection
 from functools import partial
 
 import structlog
 
-from orchestrator.queue.base import LAST, OWN, Handler, Priority
+from orchestrator.queue.base import LAST, OWN, Handler, Priority, extra_places
 
 log = structlog.get_logger(__name__)
-
-
-# What a run does itself (planning, reviews, its answer) is short of nothing but a place, and a
-# person waits for it: for that there is one place more for every so many.
-_PLACES_FOR_ONE_MORE = 5
 
 
 class LocalQueue:
@@ -30,7 +26,7 @@ class LocalQueue:
         self._on_advance = advance
         self._on_attempt = attempt
         self._concurrency = concurrency
-        self._extra = max(1, concurrency // _PLACES_FOR_ONE_MORE)
+        self._extra = extra_places(concurrency)
         self._advancing: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         self._waiting: dict[str, list[tuple[Priority, int, str]]] = {}
@@ -42,6 +38,9 @@ class LocalQueue:
         self._begun: Counter[str] = Counter()
         self._ticket = itertools.count()
         self._stopping = False
+
+    async def start(self) -> None:
+        """Jobs are taken up as they come."""
 
     def advance(self, run_id: str) -> None:
         if self._stopping:
@@ -64,7 +63,14 @@ class LocalQueue:
                 self._again.discard(run_id)
                 self.advance(run_id)
 
-    def attempt(self, attempt_id: str, run_id: str, priority: Priority = LAST) -> None:
+    def attempt(
+        self,
+        attempt_id: str,
+        run_id: str,
+        priority: Priority = LAST,
+        *,
+        place: int = 0,
+    ) -> None:
         if self._stopping or attempt_id in self._run_of:
             return
         self._run_of[attempt_id] = run_id
@@ -89,6 +95,12 @@ class LocalQueue:
             not task.done() for id_, task in self._running.items() if id_ not in self._in_extra
         )
         return 0 if self._waiting else self._concurrency - taken
+
+    async def rescue(self) -> None:
+        """Nothing is left by a process that is gone."""
+
+    async def missing(self, runs: Collection[str], attempts: Collection[str]) -> frozenset[str]:
+        return frozenset([*runs, *(id_ for id_ in attempts if id_ not in self._run_of)])
 
     def _fill(self) -> None:
         """Give free places to the run that comes first."""

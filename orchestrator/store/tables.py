@@ -629,6 +629,23 @@ class Lease(_Table, table=True):
     until: datetime = Field(sa_type=UtcDateTime)
 
 
+class OldestCode(_Table, table=True):
+    """The oldest code that may use these tables, by the last migration it knows. One row."""
+
+    __tablename__ = "oldest_code"
+
+    revision: str = Field(primary_key=True)
+
+
+class Moved(_Table, table=True):
+    """How far the rows of a table have been moved here: up to the key `after`. Gone at the end."""
+
+    name: str = Field(primary_key=True)
+    after: list[Any] | None = Field(default=None, sa_type=JSON)
+    rows: int = 0
+    is_done: bool = False
+
+
 class EventRow(_Table, table=True):
     """Something that happened to a run, in the order it was committed."""
 

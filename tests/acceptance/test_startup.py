@@ -89,6 +89,7 @@ async def test_a_database_of_a_newer_version_is_told(refused, tmp_path):
     migrate(url(tmp_path / "newer.db"))
     with closing(sqlite3.connect(tmp_path / "newer.db")) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute("UPDATE oldest_code SET revision = '9999'")
     assert "later version" in await refused(DATABASE_URL=url(tmp_path / "newer.db"))
 
 

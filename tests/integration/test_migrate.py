@@ -127,10 +127,19 @@ def test_processes_that_migrate_at_once_do_it_one_after_the_other(empty_database
         assert len(revisions(connection)) == 1
 
 
-def test_a_database_of_a_later_version_is_left_alone(empty_database_url, connect):
+def test_while_a_later_version_is_rolled_out_this_one_works_beside_it(empty_database_url, connect):
     migrate(empty_database_url)
     with connect() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+
+    assert migrate(empty_database_url) == "9999"
+
+
+def test_a_database_of_a_version_too_late_for_this_one_is_left_alone(empty_database_url, connect):
+    migrate(empty_database_url)
+    with connect() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(sa.text("UPDATE oldest_code SET revision = '9999'"))
 
     with pytest.raises(NewerDatabase, match="later version"):
         migrate(empty_database_url)

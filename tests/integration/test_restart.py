@@ -44,7 +44,7 @@ class Process:
 
 @pytest.fixture
 def process(settings):
-    return Process(settings.model_copy(update={"grace_s": 0.0}))
+    return Process(settings.model_copy(update={"grace_s": 0.0, "beat_s": 0.1}))
 
 
 async def die(person, *attempt_ids):
@@ -172,10 +172,13 @@ async def test_who_does_not_work_has_no_events(settings):
             opened.subscribe(print)
 
 
+def _migrate_to_the_future(connection):
+    connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    connection.execute(sa.text("UPDATE oldest_code SET revision = '9999'"))
+
+
 async def test_a_database_of_a_later_version_is_not_opened(settings, database):
-    await database.write(
-        lambda c: c.execute(sa.text("UPDATE alembic_version SET version_num = '9999'")) and None
-    )
+    await database.write(_migrate_to_the_future)
     with pytest.raises(NewerDatabase):
         async with Orchestrator.open(settings, ScriptedModel(answers)):
             pass

@@ -1,0 +1,87 @@
+"""This process among others at the same work: it shows that it lives, and knows who leads."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from time import monotonic
+
+import structlog
+
+from orchestrator.store import workers
+from orchestrator.store.database import Database
+
+log = structlog.get_logger(__name__)
+
+_BEATS_TO_BE_GONE = 4
+# A beat that came so many times later than it should says that something stood still.
+_LATE = 2.5
+
+
+def gone_after_s(beat_s: float) -> float:
+    """Seconds without a sign of life after which a process is taken to be dead."""
+    return beat_s * _BEATS_TO_BE_GONE
+
+
+class Presence:
+    """Shows every `beat_s` seconds, in the table of processes, that this one is alive.
+
+    One of all processes leads: it does what needs to be done once for everybody.
+    """
+
+    def __init__(
+        self, database: Database, worker: str, kind: str, version: str, beat_s: float
+    ) -> None:
+        self.gone_after_s = gone_after_s(beat_s)
+        self._database = database
+        self._worker = worker
+        self._beat = partial(workers.beat, worker=worker, kind=kind, version=version)
+        self._beat_s = beat_s
+        self._beaten_at = monotonic()
+        self._steady_since = monotonic()
+        self._beating: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """Be there from now on."""
+        await self._database.write(self._beat)
+        self._steady_since = self._beaten_at = monotonic()
+        self._beating = asyncio.create_task(self._beat_forever())
+
+    async def end(self) -> None:
+        """Be there no more."""
+        if self._beating is not None:
+            self._beating.cancel()
+            await asyncio.gather(self._beating, return_exceptions=True)
+        await self._database.write(partial(workers.leave, worker=self._worker))
+
+    async def renew(self) -> None:
+        """Show it now where that is overdue: this process may have been taken for dead."""
+        if monotonic() - self._beaten_at > self._beat_s * _LATE:
+            await self._show()
+
+    async def leads(self) -> bool:
+        """Whether this process is the one that does what is done once."""
+        take = partial(workers.take, key="sweep", holder=self._worker, for_s=self._beat_s * _LATE)
+        return await self._database.write(take)
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether nothing stood still here for as long as it takes to be taken for dead.
+
+        After the database was away, or this process, nobody else has been seen either.
+        """
+        return monotonic() - self._steady_since > self.gone_after_s
+
+    async def _beat_forever(self) -> None:
+        while True:
+            await asyncio.sleep(self._beat_s)
+            try:
+                await self._show()
+            except Exception:
+                log.exception("beat_failed")
+
+    async def _show(self) -> None:
+        await self._database.write(self._beat)
+        if monotonic() - self._beaten_at > self._beat_s * _LATE:
+            self._steady_since = monotonic()
+        self._beaten_at = monotonic()
