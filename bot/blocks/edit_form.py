@@ -218,6 +218,8 @@ def _entered(subtask: Subtask, draft: Draft) -> Subtask:
         # In the plan's own order where it had one.
         kept = [need for need in subtask.depends_on if need in after]
         entered["depends_on"] = tuple(dict.fromkeys([*kept, *after]))
+    if not entered:
+        return subtask
     # Validated anew, so that what was typed is cleaned as everything in a plan is.
     return Subtask.model_validate({**subtask.model_dump(by_alias=True), **entered})
 
