@@ -15,7 +15,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from orchestrator import worker
+from orchestrator import prompts, worker
 from orchestrator.context import Context
 from orchestrator.errors import ModelError, ModelInvalid, ModelTimedOut
 from orchestrator.model.base import (
@@ -33,6 +33,7 @@ from orchestrator.store import calls
 from orchestrator.store.database import Database
 from orchestrator.store.tables import ToolCallRow, ToolCallStatus, new_id, new_row, now
 from orchestrator.tools.base import ToolResult, failed
+from orchestrator.tools.local import OFFERS
 
 # Times a worker may ask for tools before it has to write its result.
 MOST_ROUNDS = 16
@@ -46,10 +47,11 @@ class Exchange:
     """What came of a conversation: its last call, and the reply to it.
 
     Without a reply a person is to decide about `tool`, a call as `calls.asked` tells of it.
-    `usage` and `cost_usd` are those of all its calls together.
+    `usage` and `cost_usd` are those of all its calls together, `model` is who answered.
     """
 
     call: Call
+    model: str
     usage: Usage
     cost_usd: Decimal | None
     reply: Reply | None = None
@@ -78,6 +80,7 @@ class Conversation:
         self._row = row
         self._meter = meter
         self._noted: set[str] = set()
+        self._answered_by: str | None = None
 
     async def hold(self, call: Call, on_text: OnText | None = None) -> Exchange:
         """Talk until there is a reply that calls no tools, or a person has to decide.
@@ -106,7 +109,8 @@ class Conversation:
             raise
 
     def _ended(self, call: Call, **came: Any) -> Exchange:
-        return Exchange(call, self._meter.usage, self._meter.cost_usd, **came)
+        model = self._answered_by or call.model
+        return Exchange(call, model, self._meter.usage, self._meter.cost_usd, **came)
 
     async def _ask(self, call: Call, ends_at: float, on_text: OnText | None) -> Reply:
         left = ends_at - asyncio.get_running_loop().time()
@@ -123,6 +127,7 @@ class Conversation:
             self._meter.count(meter.usage, meter.cost_usd)
             raise
         self._meter.count(reply.usage, reply.cost_usd)
+        self._answered_by = reply.model
         await self._note_service(reply, asked_at)
         return reply
 
@@ -287,4 +292,8 @@ def _calls_in(said: JsonObject) -> list[ToolCall]:
 def _result(row: dict[str, Any]) -> ToolResult:
     if row["status"] is ToolCallStatus.DENIED:
         return failed(_DENIED)
-    return ToolResult(row["output"] or "", is_error=row["is_error"])
+    said = row["output"] or ""
+    if row["name"] not in OFFERS:
+        # What is not ours may say anything.
+        said = prompts.fenced("tool_result", said, tool=row["name"])
+    return ToolResult(said, is_error=row["is_error"])
