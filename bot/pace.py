@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-import time
 from collections.abc import Callable
 
 
@@ -16,13 +15,13 @@ class Pace:
     """
 
     def __init__(
-        self, per_minute: float, burst: int = 5, clock: Callable[[], float] = time.monotonic
+        self, per_minute: float, burst: int = 5, clock: Callable[[], float] | None = None
     ) -> None:
         self._interval = 60.0 / per_minute
         self._burst = burst
-        self._clock = clock
+        self._clock = clock or asyncio.get_running_loop().time
         self._credit = float(burst)
-        self._counted_at = clock()
+        self._counted_at = self._clock()
         self._blocked_until = 0.0
         self._order = itertools.count()
         self._waiting: list[tuple[bool, int, asyncio.Future[None]]] = []

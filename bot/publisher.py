@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -110,6 +109,7 @@ class Publisher:
         self._showing: dict[str, asyncio.Task[None]] = {}
         self._announcing: set[asyncio.Task[None]] = set()
         self._queued: dict[_Place, asyncio.Task[None]] = {}
+        self._queued_at: dict[str, int] = {}
         self._again: set[str] = set()
         self._is_ending = False
         self._retry_at: dict[str, float] = {}
@@ -174,6 +174,7 @@ class Publisher:
     async def _show_forever(self) -> None:
         while True:
             try:
+                await self.first_replies()
                 await self._show_what_is_behind()
             except Exception:
                 log.exception("publisher_failed")
@@ -185,14 +186,17 @@ class Publisher:
 
     async def _show_what_is_behind(self) -> None:
         async with self._database.read() as session:
-            query = select(Run.id).where(
+            query = select(Run.id, Run.version).where(
                 col(Run.shown_version) < col(Run.version), col(Run.channel).is_not(None)
             )
             behind = (await session.exec(query)).all()
-        for run_id in behind:
+        for run_id, version in behind:
             if run_id in self._showing:
                 self._again.add(run_id)
-            elif self._retry_at.get(run_id, 0) <= time.monotonic():
+            elif self._queued_at.get(run_id) == version:
+                # Nothing is new since its edit was queued.
+                continue
+            elif self._retry_at.get(run_id, 0) <= self._now():
                 self._showing[run_id] = asyncio.create_task(self._show(run_id))
 
     async def _show(self, run_id: str, *, is_new: bool = False) -> None:
@@ -210,12 +214,17 @@ class Publisher:
                 self._again.discard(run_id)
                 self.wake()
 
+    @staticmethod
+    def _now() -> float:
+        """Seconds, by the clock of the timers."""
+        return asyncio.get_running_loop().time()
+
     def _put_off(self, run_id: str, error: Exception) -> None:
         """Try again later, less and less often: the workspace is away, or it is our mistake."""
         failures = self._failures[run_id] = self._failures.get(run_id, 0) + 1
         most = _MOST_DELAY_AWAY_S if code_of(error) in _AWAY else _MOST_DELAY_S
         delay = _asked_to_wait(error) or min(most, 0.5 * 2 ** min(failures, 20))
-        self._retry_at[run_id] = time.monotonic() + delay
+        self._retry_at[run_id] = self._now() + delay
         log.warning("thread_not_shown", run=run_id, again_in_s=delay, error=_short(error))
 
     async def _begin(self, run_id: str) -> None:
@@ -249,6 +258,7 @@ class Publisher:
             if step.is_change:
                 # What is new in the thread must not wait behind it.
                 self._queue(_Place(run_id, step.is_urgent), pace)
+                self._queued_at[run_id] = view.version
                 return None
             await pace.turn(urgent=step.is_urgent)
             turn = pace
@@ -273,6 +283,7 @@ class Publisher:
             self._put_off(place.run_id, error)
         finally:
             del self._queued[place]
+            self._queued_at.pop(place.run_id, None)
             self.wake()
 
     def _pace(self, view: RunView, step: _Step) -> Pace:
