@@ -166,7 +166,8 @@ class Publisher:
             await self._lost(view, known)
 
     async def _lost(self, view: RunView, known: Message) -> None:
-        is_needed = known.key in messages.waiting(view)
+        # Of an answer that is still being written the whole is yet to come.
+        is_needed = known.key in messages.waiting(view) or streaming.is_draft(known)
         work = partial(_lose, known=known, is_needed=is_needed)
         if await self._database.write(work) and is_needed:
             self.wake()
@@ -436,10 +437,6 @@ class Publisher:
         known = await self._row_of(view, step)
         if code in _BAD_PAYLOAD and can_be_plainer:
             self._abilities.plainer_was_refused(view.team_id)
-        if code == "message_not_found" and streaming.is_draft(known):
-            # Somebody deleted it while it was being written.
-            await self._database.write(partial(streaming.forget, id_=known.id))
-            return
         if code in _BAD_PAYLOAD and known.error is None:
             await self._note(known, error=code)
             return
