@@ -25,6 +25,7 @@ from bot.abilities import Abilities
 from bot.access import Access
 from bot.bot import Bot
 from bot.clock import Clock
+from bot.conversation import is_deletion
 from bot.downloads import Downloads
 from bot.ending import told_to_end
 from bot.installations import Authorize, Installations, OneToken, Tokens, team_of
@@ -126,11 +127,11 @@ def app_of(
         authorize=Authorize(bot.installations),  # type: ignore[arg-type] # it takes these, too
         signing_secret=signing_secret,
         request_verification_enabled=signing_secret is not None,
-        # Which of its own messages are deleted the bot has to know; the rest it ignores itself.
         ignoring_self_events_enabled=False,
         oauth_flow=oauth_flow,
     )
     app.listener_runner.listener_start_handler = _Kept(bot)
+    app.middleware(_ignore_own)
     app.middleware(partial(_note_organisation, bot.installations))
     listeners.register(app, bot)
     return app
@@ -146,6 +147,17 @@ class _Kept(AsyncListenerStartHandler):
         """A listener starts, in a task of its own."""
         if (task := asyncio.current_task()) is not None:
             self._bot.keep(task)
+
+
+async def _ignore_own(
+    context: AsyncBoltContext, body: dict[str, Any], next_: Callable[[], Awaitable[None]]
+) -> BoltResponse | None:
+    """Of its own messages the bot only has to know that somebody deleted them."""
+    event = body.get("event")
+    if event and context.user_id == context.bot_user_id and not is_deletion(event):
+        return BoltResponse(status=200)
+    await next_()
+    return None
 
 
 async def _note_organisation(

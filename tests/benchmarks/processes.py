@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +31,13 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path, *, channels: int = 0) -> AsyncIterator[Running]:
-    """Start both over `folder`, with so many channels more, `bench-0` and so on."""
+async def running(
+    folder: Path, *, channels: int = 0, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Running]:
+    """Start both over `folder`, with so many channels more, `bench-0` and so on.
+
+    `settings` are variables of the environment besides or instead of those for the offline model.
+    """
     add_channels(folder / "local", channels)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -45,6 +50,7 @@ async def running(folder: Path, *, channels: int = 0) -> AsyncIterator[Running]:
         "SLACK_API_URL": f"{url}/api/",
         "SLACK_BOT_TOKEN": seed.BOT_TOKEN,
         "SLACK_APP_TOKEN": seed.APP_TOKEN,
+        **(settings or {}),
     }
     async with _process(environment, "local"), _process(environment) as bot:
         async with asyncio.timeout(_START_S):
