@@ -15,7 +15,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from orchestrator import worker
+from orchestrator import prompts, worker
 from orchestrator.context import Context
 from orchestrator.errors import ModelError, ModelInvalid, ModelTimedOut
 from orchestrator.model.base import (
@@ -33,6 +33,7 @@ from orchestrator.store import calls
 from orchestrator.store.database import Database
 from orchestrator.store.tables import ToolCallRow, ToolCallStatus, new_id, new_row, now
 from orchestrator.tools.base import ToolResult, failed
+from orchestrator.tools.local import OFFERS
 
 # Times a worker may ask for tools before it has to write its result.
 MOST_ROUNDS = 16
@@ -287,4 +288,8 @@ def _calls_in(said: JsonObject) -> list[ToolCall]:
 def _result(row: dict[str, Any]) -> ToolResult:
     if row["status"] is ToolCallStatus.DENIED:
         return failed(_DENIED)
-    return ToolResult(row["output"] or "", is_error=row["is_error"])
+    said = row["output"] or ""
+    if row["name"] not in OFFERS:
+        # What is not ours may say anything.
+        said = prompts.fenced("tool_result", said, tool=row["name"])
+    return ToolResult(said, is_error=row["is_error"])

@@ -10,8 +10,19 @@ _SPACES = re.compile(r"\s+")
 # a person reads into something else than what is there.
 _OUT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]+")
 
+# What opens doors by itself, by how its issuers begin it or by where it stands.
 _SECRET = re.compile(
-    r"(xox[abeprs]-|xapp-|sk-ant-|xoxe\.)[A-Za-z0-9._-]+|(?<=://)[^/\s:@]+:[^/\s@]+@"
+    r"""
+    (?:xox[abeprs]-|xapp-|xoxe\.|sk-ant-)[A-Za-z0-9._-]+
+    | \bsk-[A-Za-z0-9_-]{20,}
+    | \b(?:gh[opusr]_|github_pat_|glpat-)[A-Za-z0-9_-]{16,}
+    | \bAKIA[A-Z0-9]{16}\b
+    | \beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*
+    | (?<=://)[^/\s:@]+:[^/\s@]+@
+    | (?:(?<=[Bb]earer\ )|(?<=[Bb]asic\ ))(?=\S*[0-9=])[A-Za-z0-9._~+/=-]{8,}
+    | (?:(?<=token=)|(?<=secret=)|(?<=api_key=)|(?<=apikey=)|(?<=assword=))[^\s&"']{8,}
+    """,
+    re.VERBOSE,
 )
 
 

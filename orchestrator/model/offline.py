@@ -34,6 +34,7 @@ _DIRECTIVE = re.compile(
     re.IGNORECASE,
 )
 _TOOL = re.compile(r"^\s*(\d{1,6})\s*,\s*([\w.-]+)\s*(?:,\s*(\{.*\})\s*)?$")
+_FENCED = re.compile(r"<(\w+)[^>\n]*>\n(.*)\n</\1>", re.DOTALL)
 _ATTACHED = re.compile(r'^<file name="([^"\n]*)">', re.MULTILINE)
 _QUESTION_ID = "toolu_offline_question"
 _SECONDS = re.compile(r"^(\d+(?:\.\d+)?)\s*(ms|s|m|min)?$")
@@ -293,7 +294,12 @@ def _tool_results(call: Call) -> list[tuple[str, str]]:
         for block in (message["content"] if isinstance(message["content"], list) else ())
         if isinstance(block, dict) and block.get("type") == "tool_result"
     ]
-    return [(block["tool_use_id"], _text_in(block.get("content"))) for block in blocks]
+    return [(block["tool_use_id"], _unfenced(_text_in(block.get("content")))) for block in blocks]
+
+
+def _unfenced(said: str) -> str:
+    found = _FENCED.fullmatch(said)
+    return found[2] if found else said
 
 
 def _happens(attempts: Mapping[int, int | None], call: Call) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from orchestrator.files.extract import Extract
 from orchestrator.model.base import JsonObject, MadeFile, Tool
+from orchestrator.text import without_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,10 @@ class ToolResult:
     text: str
     is_error: bool = False
     files: tuple[MadeFile, ...] = ()
+
+    def scrubbed(self) -> ToolResult:
+        """The same; of an error, which may repeat what a call was made with, without secrets."""
+        return replace(self, text=without_secrets(self.text)) if self.is_error else self
 
     def block(self, call_id: str) -> JsonObject:
         """The block that answers the call of that id in a transcript."""

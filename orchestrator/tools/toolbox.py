@@ -68,7 +68,7 @@ class Kit:
         offer, source = self._held[name]
         if offer.changes and not is_approved:
             return failed(f"{name} changes something, and nobody has approved this call.")
-        return await source.call(offer.own_name, arguments, context)
+        return (await source.call(offer.own_name, arguments, context)).scrubbed()
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,3 +85,44 @@ def test_listing():
         "a and b",
         "a, b and c",
     ]
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "xoxb-12-abc",
+        "sk-ant-api03-abcdef",
+        "sk-proj-abcdefghijklmnop1234",
+        "ghp_abcdefghijklmnop1234",
+        "AKIAABCDEFGHIJKLMNOP",
+        "eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbmF0dXJl",
+    ],
+)
+def test_what_opens_doors_is_taken_out_wherever_it_stands(secret):
+    assert text.without_secrets(f'It said "{secret}", twice.') == 'It said "[secret]", twice.'
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("Authorization: Bearer abc123def456", "Authorization: Bearer [secret]"),
+        ("Authorization: Basic dXNlcjpwYXNz=", "Authorization: Basic [secret]"),
+        ("GET /x?access_token=opensesame&n=1", "GET /x?access_token=[secret]&n=1"),
+        ("https://ada:sesame@a.test/", "https://[secret]a.test/"),
+    ],
+)
+def test_what_stands_where_secrets_stand_is_taken_out(said, left):
+    assert text.without_secrets(said) == left
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "A basic internationalization of the task-list",
+        "The bearer certificates expire",
+        "max_tokens=8192, see https://a.test/sk-something",
+        "ANTHROPIC_API_KEY is not set",
+    ],
+)
+def test_other_words_stay(said):
+    assert text.without_secrets(said) == said
