@@ -47,10 +47,11 @@ class Exchange:
     """What came of a conversation: its last call, and the reply to it.
 
     Without a reply a person is to decide about `tool`, a call as `calls.asked` tells of it.
-    `usage` and `cost_usd` are those of all its calls together.
+    `usage` and `cost_usd` are those of all its calls together, `model` is who answered.
     """
 
     call: Call
+    model: str
     usage: Usage
     cost_usd: Decimal | None
     reply: Reply | None = None
@@ -79,6 +80,7 @@ class Conversation:
         self._row = row
         self._meter = meter
         self._noted: set[str] = set()
+        self._answered_by: str | None = None
 
     async def hold(self, call: Call, on_text: OnText | None = None) -> Exchange:
         """Talk until there is a reply that calls no tools, or a person has to decide.
@@ -107,7 +109,8 @@ class Conversation:
             raise
 
     def _ended(self, call: Call, **came: Any) -> Exchange:
-        return Exchange(call, self._meter.usage, self._meter.cost_usd, **came)
+        model = self._answered_by or call.model
+        return Exchange(call, model, self._meter.usage, self._meter.cost_usd, **came)
 
     async def _ask(self, call: Call, ends_at: float, on_text: OnText | None) -> Reply:
         left = ends_at - asyncio.get_running_loop().time()
@@ -124,6 +127,7 @@ class Conversation:
             self._meter.count(meter.usage, meter.cost_usd)
             raise
         self._meter.count(reply.usage, reply.cost_usd)
+        self._answered_by = reply.model
         await self._note_service(reply, asked_at)
         return reply
 

@@ -548,7 +548,7 @@ def _went_well(exchange: Exchange, result: Result) -> dict[str, Any]:
         "output": text.clean(result.output),
         "data": result.data,
         "transcript": result.transcript,
-        "model": reply.model if reply else call.model,
+        "model": exchange.model,
         "model_request_id": reply.request_id if reply else None,
         "cost_usd": exchange.cost_usd,
         **_tokens(exchange.usage),

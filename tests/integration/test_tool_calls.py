@@ -11,7 +11,7 @@ from sqlmodel import select
 from orchestrator.commands import Actor, Answer, Choose, Create, NewFile, Retry, Stop
 from orchestrator.errors import ModelUnavailable, Outdated
 from orchestrator.model.base import MadeFile, Purpose, ServiceCall, Tool, ToolCall
-from orchestrator.model.scripted import reply
+from orchestrator.model.scripted import NAME, reply
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.store.tables import (
     Artifact,
@@ -247,6 +247,7 @@ async def test_a_tool_that_changes_something_waits_for_a_person_without_holding_
     assert request.options == ["Approve", "Deny"]
     assert (request.data["name"], request.data["arguments"]) == ("order", {"what": "tea"})
     assert (await person.subtasks(run_id))[1].status is SubtaskStatus.PAUSED
+    assert [attempt.model for attempt in await person.attempts_at(run_id, 1)] == [NAME]
     assert shop.made == [("look", {"what": "tea"})]
 
     await person.do(Choose(request.id, 0))
