@@ -21,9 +21,20 @@ def test_the_shipped_roles_are_complete():
         "developer",
         "writer",
         "reviewer",
+        "data_engineer",
+        "legal",
+        "finance",
     } <= set(roles)
     assert all(role.prompt and role.description for role in roles.values())
     assert all(name == role.name for name, role in roles.items())
+
+
+def test_the_shipped_specialists_know_what_good_output_is_and_when_to_ask():
+    prompts = {role.name: role.prompt for role in Roles.load().values()}
+    prompts.pop("generalist")
+
+    assert [name for name, prompt in prompts.items() if "Good output" not in prompt] == []
+    assert [name for name, prompt in prompts.items() if "\nAsk " not in prompt] == []
 
 
 def test_a_file_adds_roles_and_puts_its_own_in_the_place_of_shipped_ones(file):
