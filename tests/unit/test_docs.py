@@ -7,6 +7,8 @@ import pytest
 import yaml
 
 from bot import listeners
+from orchestrator.model.base import Usage
+from orchestrator.model.prices import PriceList
 from tests import docs
 
 ROOT = Path(__file__).parents[2]
@@ -26,6 +28,21 @@ def test_every_file_the_readme_links_to_is_there():
     links = re.findall(r"\]\(([^)#:]+)\)", docs.README.read_text())
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_models_of_ones_own_are_free_with_the_prices_told_and_the_settings_are_there(tmp_path):
+    page = (ROOT / "docs" / "models.md").read_text()
+    (prices,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    file = tmp_path / "prices.yml"
+    file.write_text(prices)
+    named = re.findall(r"export ORCHESTRATOR_(?:PLANNER|WORKER|FALLBACK)_MODEL=(\S+)", page)
+
+    loaded = PriceList.load(file)
+
+    assert {loaded.cost(model, Usage(1000, 1000)) for model in named} == {0}
+    assert loaded.cost("qwen3-coder:30b", Usage(1000, 1000)) == 0
+    told = set(re.findall(r"\b(?:ORCHESTRATOR|ANTHROPIC)_[A-Z_]+", page))
+    assert [name for name in told if f"`{name}`" not in docs.settings_table()] == []
 
 
 def test_no_file_of_versions_names_an_address():
