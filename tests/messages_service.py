@@ -35,6 +35,19 @@ def tool_use(name="ask_person", id_="toolu_1", **input_):
     return {"type": "tool_use", "id": id_, "name": name, "input": input_}
 
 
+def ran(*ids, kind="bash_code_execution", stdout=""):
+    """The result of code that made the files with these ids."""
+    made = [{"type": f"{kind}_output", "file_id": id_} for id_ in ids]
+    result = {
+        "type": f"{kind}_result",
+        "content": made,
+        "return_code": 0,
+        "stdout": stdout,
+        "stderr": "",
+    }
+    return {"type": f"{kind}_tool_result", "tool_use_id": "s", "content": result}
+
+
 def error(status, type_="api_error", message="it broke, key sk-secret", code=None, headers=None):
     """An error as the service words it."""
     details = {"details": {"error_code": code}} if code else {}
@@ -171,8 +184,6 @@ class MessagesService:
         id_ = request.path_params["id"]
         self.fetched.append(id_)
         name, kind, content = self.files.get(id_, ("", "", error(404, "not_found_error")))
-        if isinstance(content, Stall):
-            await self._released.wait()
         if isinstance(content, Response):
             return content
         about = {"id": id_, "type": "file", "created_at": "2026-11-01T12:00:00Z"}

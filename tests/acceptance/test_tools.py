@@ -18,7 +18,7 @@ from tests.acceptance.conftest import (
 )
 from tests.acceptance.test_answer import details_of, has_file
 from tests.integration.person import plan
-from tests.messages_service import MessagesService, message
+from tests.messages_service import MessagesService, message, ran
 
 CSV = ("stock.csv", b"fruit,count\napples,3\npears,40\n")
 ORDER = {"fruit": "apples", "count": 37}
@@ -33,20 +33,9 @@ OFFLINE_TASK = TASK + " #subtasks(1) {}".format(
     " ".join(f"#tool(1, {name}, {json.dumps(given)})" for name, given in USES)
 )
 CHART = ("chart.png", "image/png", b"\x89PNG made by code")
-RAN = {
-    "type": "bash_code_execution_tool_result",
-    "tool_use_id": "code_1",
-    "content": {
-        "type": "bash_code_execution_result",
-        "content": [{"type": "bash_code_execution_output", "file_id": "file_1"}],
-        "return_code": 0,
-        "stdout": "drawn",
-        "stderr": "",
-    },
-}
 CODE = {
     "type": "server_tool_use",
-    "id": "code_1",
+    "id": "s",
     "name": "bash_code_execution",
     "input": {"command": "python draw.py"},
 }
@@ -87,7 +76,7 @@ def as_a_model(body):
         name, given = USES[results]
         use = {"type": "tool_use", "id": f"toolu_{results}", "name": name, "input": given}
         return message(use, stop_reason="tool_use")
-    return message(CODE, RAN, "The apples are ordered, see chart.png.")
+    return message(CODE, ran("file_1", stdout="drawn"), "The apples are ordered, see chart.png.")
 
 
 @pytest.fixture

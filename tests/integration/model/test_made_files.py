@@ -2,22 +2,9 @@ import pytest
 
 from orchestrator.model import made_files
 from orchestrator.model.base import MadeFile
-from tests.messages_service import Stall, error, html, message
+from tests.messages_service import error, html, message, ran
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-def ran(*ids, kind="bash_code_execution"):
-    """The result of code that made the files with these ids."""
-    made = [{"type": f"{kind}_output", "file_id": id_} for id_ in ids]
-    result = {
-        "type": f"{kind}_result",
-        "content": made,
-        "return_code": 0,
-        "stdout": "",
-        "stderr": "",
-    }
-    return {"type": f"{kind}_tool_result", "tool_use_id": "s", "content": result}
 
 
 FAILED = {
@@ -102,14 +89,3 @@ async def test_more_files_than_are_kept_are_told_of(service, model, make_call):
 
     assert len(reply.files) == 10
     assert reply.notes == ("12 files were made; only the first 10 were looked at.",)
-
-
-async def test_a_file_that_takes_too_long_does_not_hold_up_the_reply(service, model, make_call):
-    service.files = {"f1": CHART, "f2": ("slow.csv", "text/csv", Stall())}
-    service.answers(message(ran("f1", "f2"), "Done."))
-
-    reply = await model.complete(make_call(timeout_s=2))
-
-    assert reply.text == "Done."
-    assert [file.name for file in reply.files] == ["chart.png"]
-    assert reply.notes == ("There was no time left to fetch all the files that were made.",)

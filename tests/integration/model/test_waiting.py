@@ -9,7 +9,7 @@ from driven import drive, model_for, now, streamed
 from orchestrator.errors import ModelOverloaded, ModelTimedOut
 from orchestrator.model.base import Meter, Usage
 from orchestrator.model.transport import LONGEST_WAIT_S
-from tests.messages_service import message
+from tests.messages_service import message, ran
 
 
 def refusal(retry_after=None, status=429, type_="rate_limit_error"):
@@ -110,3 +110,26 @@ def test_what_an_answer_that_is_broken_off_used_is_on_the_meter(make_call):
     assert cancelled
     assert meter.usage == Usage(input_tokens=10, output_tokens=100)
     assert meter.cost_usd > 0
+
+
+def test_a_file_that_takes_too_long_does_not_hold_up_the_reply(make_call):
+    async def answer(request):
+        match request.url.path.split("/")[2:]:
+            case ["messages"]:
+                return streamed(message(ran("f1", "f2"), "Done."))
+            case ["files", "f1"]:
+                about = {"id": "f1", "filename": "a.csv", "mime_type": "text/csv", "size_bytes": 3}
+                return httpx2.Response(200, json=about)
+            case ["files", "f1", "content"]:
+                return httpx2.Response(200, content=b"1,2")
+        return await asyncio.Event().wait()
+
+    async def ask():
+        return await model_for(answer).complete(make_call(timeout_s=30)), now()
+
+    reply, ended_at = drive(ask())
+
+    assert reply.text == "Done."
+    assert [file.content for file in reply.files] == [b"1,2"]
+    assert reply.notes == ("There was no time left to fetch all the files that were made.",)
+    assert ended_at == pytest.approx(29)
