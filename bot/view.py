@@ -488,17 +488,22 @@ async def subtask_history(session: AsyncSession, run_id: str, number: int) -> Su
     )
 
 
+_TOOL_BLOCKS = ("tool_use", "tool_result")
+
+
 def _given(prompt: Mapping[str, Any] | None) -> str:
     """What an attempt was asked, without what every worker is told."""
     messages = (prompt or {}).get("messages") or []
-    return "\n\n".join(_words(message.get("content")) for message in messages)
+    return "\n\n".join(filter(None, (_words(message.get("content")) for message in messages)))
 
 
 def _words(content: Any) -> str:
-    """The text of a message to a model; what is not text is named."""
+    """The text of a message to a model; what is not text is named, but for uses of tools, which
+    are told of with the attempt."""
     if isinstance(content, str):
         return content
-    parts = content if isinstance(content, list) else []
+    blocks = content if isinstance(content, list) else []
+    parts = [block for block in blocks if not str(block.get("type")).endswith(_TOOL_BLOCKS)]
     return "\n".join(part.get("text") or f"({part.get('type', 'something')})" for part in parts)
 
 

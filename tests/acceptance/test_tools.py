@@ -125,6 +125,7 @@ def assert_shows_each_use(details):
         assert json.dumps(given, indent=2) in details
     for brought in ("pears,40", "apples: 3 EUR", "Ordered 37 apples.", "Decided by"):
         assert brought in details
+    assert "(tool_" not in details
 
 
 async def test_a_run_uses_a_file_and_a_server_and_asks_before_it_changes_something(
