@@ -25,6 +25,29 @@ async def test_tools_are_listed_and_called_with_the_headers_that_are_set(start, 
     assert {headers[b"authorization"] for headers in http.headers} == {b"Bearer sesame"}
 
 
+async def test_a_tool_that_fails_is_an_error_for_the_worker(start, http):
+    caller = start(ServerConfig(url=http.url))
+
+    failing = await caller.call("fail")
+    unknown = await caller.call("time_travel")
+    misused = await caller.call("add", a="one")
+
+    assert failing.is_error
+    assert failing.text == "Error executing tool fail"
+    assert unknown.is_error
+    assert "time_travel" in unknown.text
+    assert misused.is_error
+
+
+async def test_a_picture_is_kept_as_a_file(start, http):
+    result = await start(ServerConfig(url=http.url)).call("draw")
+
+    (file,) = result.files
+    assert (file.name, file.content, file.mimetype) == ("draw-1.png", b"a picture", "image/png")
+    assert "Here it is." in result.text
+    assert "draw-1.png" in result.text
+
+
 async def test_a_result_of_ten_megabytes_is_cut_over_http_too(start, http):
     result = await start(ServerConfig(url=http.url, result_tokens=100)).call("big")
 

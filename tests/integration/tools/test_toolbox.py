@@ -1,15 +1,18 @@
 """The tools of a deployment, and what of them a worker gets."""
 
 import json
+from functools import partial
 
 import pytest
-from tool_servers import CONTEXT, program, programs
+from mcp.server import MCPServer
+from mcp_tools import make_server
+from tool_servers import CONTEXT, HttpServer, program, programs
 
 from orchestrator.model.base import Call, Purpose, ServerTool, ToolCall
 from orchestrator.model.scripted import ScriptedModel, reply
 from orchestrator.roles import Roles
 from orchestrator.tools.base import ToolContext, ToolResult
-from orchestrator.tools.configuration import ToolEntries, ToolsConfig
+from orchestrator.tools.configuration import ServerConfig, ToolEntries, ToolsConfig
 from orchestrator.tools.toolbox import Toolbox
 
 KEPT = ("calculate", "web_search")
@@ -29,6 +32,14 @@ async def open_toolbox():
     for toolbox in made:
         await toolbox.close()
     assert programs() == []
+
+
+@pytest.fixture
+async def shop(open_toolbox):
+    """The configuration of a server over HTTP, which takes less to start than a program."""
+    app = partial(MCPServer.streamable_http_app, make_server(), json_response=True)
+    async with HttpServer(app) as server:
+        yield partial(ServerConfig, url=server.url)
 
 
 def names(kit):
@@ -70,16 +81,16 @@ async def test_servers_start_only_for_those_who_get_something_of_them(open_toolb
     assert "shop__add" in toolbox.names
 
 
-async def test_a_single_tool_of_a_server_can_be_named(open_toolbox):
-    toolbox = open_toolbox(shop=program(tools=["add", "die"]))
+async def test_a_single_tool_of_a_server_can_be_named(open_toolbox, shop):
+    toolbox = open_toolbox(shop=shop(tools=["add", "die"]))
 
     assert {"shop", "shop__add", "shop__die"} < toolbox.names
     assert names(await toolbox.kit("writer", ("shop__add",))) == [*READING, "shop__add"]
     assert names(await toolbox.kit("writer", ("shop__big",))) == READING
 
 
-async def test_a_server_that_is_down_is_told_and_the_rest_is_there(open_toolbox):
-    toolbox = open_toolbox(shop=program(roles="all"), broken=program("crash", roles="all"))
+async def test_a_server_that_is_down_is_told_and_the_rest_is_there(open_toolbox, shop):
+    toolbox = open_toolbox(shop=shop(roles="all"), broken=program("crash", roles="all"))
 
     kit = await toolbox.kit("writer")
 
@@ -88,8 +99,8 @@ async def test_a_server_that_is_down_is_told_and_the_rest_is_there(open_toolbox)
     assert missing.startswith("The tool server broken cannot be used just now: it ended")
 
 
-async def test_what_was_not_given_cannot_be_called(open_toolbox):
-    toolbox = open_toolbox(shop=program())
+async def test_what_was_not_given_cannot_be_called(open_toolbox, shop):
+    toolbox = open_toolbox(shop=shop())
     kit = await toolbox.kit("writer", ("shop__add",))
 
     for name in ("shop__process", "save_file", "process", "<b>"):
@@ -109,8 +120,8 @@ async def test_arguments_that_do_not_fit_are_refused_before_anyone_is_asked(open
     assert kit.refusal("calculate", {"expression": "1"}) is None
 
 
-async def test_what_changes_something_is_called_only_with_approval(open_toolbox):
-    toolbox = open_toolbox(shop=program(roles="all", changes=["add"]))
+async def test_what_changes_something_is_called_only_with_approval(open_toolbox, shop):
+    toolbox = open_toolbox(shop=shop(roles="all", changes=["add"]))
     kit = await toolbox.kit("writer")
     arguments = {"a": 1, "b": 2}
 
@@ -124,11 +135,11 @@ async def test_what_changes_something_is_called_only_with_approval(open_toolbox)
     assert approved.text == "3"
 
 
-async def test_how_it_stands_is_told_in_words(open_toolbox):
+async def test_how_it_stands_is_told_in_words(open_toolbox, shop):
     toolbox = open_toolbox(
         {name: False for name in ToolEntries.model_fields if name not in KEPT},
-        shop=program(tools=["add", "hang"]),
-        odd=program(tools=["add", "subtract"]),
+        shop=shop(tools=["add", "hang"]),
+        odd=shop(tools=["add", "subtract"]),
         broken=program("crash"),
     )
 
