@@ -54,7 +54,6 @@ from orchestrator.queue.base import LAST, OWN, Priority
 from orchestrator.record import changes_of
 from orchestrator.roles import Roles
 from orchestrator.settings import Settings
-from orchestrator.state import Limits
 from orchestrator.store import calls, changes, load, unfinished, workers
 from orchestrator.store.database import Database
 from orchestrator.store.load import Deployment, Estimate, Live
@@ -100,8 +99,7 @@ class Engine:
         self._model = model
         self._toolbox = toolbox
         self._settings = settings
-        limits = Limits(subtask_attempts=settings.subtask_attempts, replans=settings.max_replans)
-        self.deployment = Deployment(roles, settings, limits, price, estimate)
+        self.deployment = Deployment.of(roles, settings, price, estimate)
         self._queue = queue_of(database, self.advance, self.attempt, settings)
         # On SQLite this process is the only one at work.
         self._presence = None if database.is_sqlite else self._present()
