@@ -187,9 +187,11 @@ async def connected(
                 await handler.close_async()
 
 
-async def run_socket_mode(settings: BotSettings, *, works: bool = True) -> None:
+async def run_socket_mode(
+    settings: BotSettings, model: Model | None = None, *, works: bool = True
+) -> None:
     """Be the bot over Socket Mode until the process is told to end."""
-    async with connected(settings, works=works):
+    async with connected(settings, model, works=works):
         await told_to_end()
 
 

@@ -67,10 +67,12 @@ async def served(
             yield web_app(bot, app_of(bot, client, secret)), bot
 
 
-async def run_http(settings: BotSettings, *, works: bool = True) -> None:
+async def run_http(
+    settings: BotSettings, model: Model | None = None, *, works: bool = True
+) -> None:
     """Be the bot over HTTP until the process is told to end."""
     with _listen(settings) as listener:
-        async with served(settings, works=works) as (app, _):
+        async with served(settings, model, works=works) as (app, _):
             ending = asyncio.create_task(told_to_end())
             async with listening(app, listener):
                 await ending
