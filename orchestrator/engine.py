@@ -328,9 +328,9 @@ class Engine:
             found = await unfinished.look_around(session)
             moved_on = await self._moved_on(session, found)
         if self._presence is None or await self._presence.leads():
-            await self._take_over()
             await self._mind_time(found)
             await self._enqueue_missing(found)
+        await self._take_over()
         for run_id in moved_on:
             self._forget_older(run_id, moved_on[run_id])
         await self._mind_own(running, found)
@@ -350,7 +350,7 @@ class Engine:
 
     async def _take_over(self) -> None:
         """End what processes were at that are gone."""
-        if self._presence is None or not self._presence.is_steady:
+        if self._presence is None or not await self._presence.takes_over():
             return
         await self._queue.rescue()
         after_s = self._presence.gone_after_s

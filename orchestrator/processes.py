@@ -62,7 +62,17 @@ class Presence:
 
     async def leads(self) -> bool:
         """Whether this process is the one that does what is done once."""
-        take = partial(workers.take, key="sweep", holder=self._worker, for_s=self._beat_s * _LATE)
+        return await self._has("sweep")
+
+    async def takes_over(self) -> bool:
+        """Whether this process is the one that ends what dead ones were at.
+
+        Not the one that leads: that may have begun just now, and nobody has been seen by it yet.
+        """
+        return self.is_steady and await self._has("takeover")
+
+    async def _has(self, key: str) -> bool:
+        take = partial(workers.take, key=key, holder=self._worker, for_s=self._beat_s * _LATE)
         return await self._database.write(take)
 
     @property
