@@ -34,6 +34,9 @@ def start(
     context: typer.Context,
     *,
     http: Annotated[bool, typer.Option("--http", help="Take Slack's requests over HTTP.")] = False,
+    no_work: Annotated[
+        bool, typer.Option("--no-work", help="Leave the work to `worker` processes.")
+    ] = False,
 ) -> None:
     """Start the bot."""
     if context.invoked_subcommand is not None:
@@ -42,15 +45,17 @@ def start(
 
     def run() -> None:
         settings = BotSettings.load()
+        if no_work:
+            settings.check_shared()
         # Each way in takes memory of its own.
         if http:
             from bot.http import run_http
 
-            asyncio.run(run_http(settings))
+            asyncio.run(run_http(settings, works=not no_work))
         else:
             from bot.app import run_socket_mode
 
-            asyncio.run(run_socket_mode(settings))
+            asyncio.run(run_socket_mode(settings, works=not no_work))
 
     sensible(run)
 
@@ -70,6 +75,27 @@ def local(
 
         settings = BotSettings.load()
         asyncio.run(workspace.run(settings, with_bot=with_bot))
+
+    sensible(run)
+
+
+@cli.command()
+def worker(
+    *,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Attempts that run at once in this process.")
+    ] = None,
+) -> None:
+    """Do the work of bots that share a PostgreSQL database, as one of many."""
+    logging.configure()
+
+    def run() -> None:
+        from bot.worker import run_worker
+
+        settings = BotSettings.load()
+        if concurrency is not None:
+            settings = settings.model_copy(update={"concurrency": concurrency})
+        asyncio.run(run_worker(settings))
 
     sensible(run)
 

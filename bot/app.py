@@ -30,6 +30,7 @@ from bot.downloads import Downloads
 from bot.ending import told_to_end
 from bot.installations import Authorize, Installations, OneToken, Tokens, team_of
 from bot.publisher import Publisher
+from bot.publishing import Publishing
 from bot.settings import BotSettings
 from bot.socket_mode import SocketMode
 from bot.streaming import Streams
@@ -70,9 +71,11 @@ async def open_bot(
     installations = Installations(database, tokens, client, orchestrator.leave)
     abilities = Abilities(database)
     await abilities.load()
-    streams = Streams(database, installations.client, abilities, 60 / settings.updates_per_minute)
+    publishing = Publishing(database, settings.beat_s)
+    every_s = 60 / settings.updates_per_minute
+    streams = Streams(database, installations.client, abilities, publishing, every_s)
     publisher = Publisher(
-        database, installations.client, settings.updates_per_minute, abilities, streams
+        database, installations.client, settings.updates_per_minute, abilities, streams, publishing
     )
     unsubscribe_text = orchestrator.subscribe_text(streams.hear)
     unsubscribe = orchestrator.subscribe(partial(_show, publisher))
@@ -174,14 +177,17 @@ async def _note_organisation(
 
 
 @asynccontextmanager
-async def connected(settings: BotSettings, model: Model | None = None) -> AsyncIterator[Bot]:
-    """The bot at work in the workspace of its tokens, listening over Socket Mode."""
+async def connected(
+    settings: BotSettings, model: Model | None = None, *, works: bool = True
+) -> AsyncIterator[Bot]:
+    """The bot in the workspace of its tokens, listening over Socket Mode; unless it `works`,
+    attempts are left to other processes."""
     bot_token, app_token = settings.check_bot_token(), settings.check_app_token()
     async with open_client(settings) as client:
         await check_token(bot_token, settings)
         await check_app_token(app_token, settings)
         async with (
-            Orchestrator.open(settings, model) as orchestrator,
+            Orchestrator.open(settings, model, works=works) as orchestrator,
             open_bot(orchestrator, client, OneToken(bot_token), settings) as bot,
         ):
             handler = SocketMode(app_of(bot, client), app_token)
@@ -193,9 +199,11 @@ async def connected(settings: BotSettings, model: Model | None = None) -> AsyncI
                 await handler.close_async()
 
 
-async def run_socket_mode(settings: BotSettings, model: Model | None = None) -> None:
+async def run_socket_mode(
+    settings: BotSettings, model: Model | None = None, *, works: bool = True
+) -> None:
     """Be the bot over Socket Mode until the process is told to end."""
-    async with connected(settings, model):
+    async with connected(settings, model, works=works):
         await told_to_end()
 
 

@@ -40,14 +40,15 @@ _SHUTDOWN_S = 5
 
 @contextlib.asynccontextmanager
 async def served(
-    settings: BotSettings, model: Model | None = None
+    settings: BotSettings, model: Model | None = None, *, works: bool = True
 ) -> AsyncIterator[tuple[Starlette, Bot]]:
-    """The web application of a bot at work, in one workspace or in all that install it."""
+    """The web application of a bot, in one workspace or in all that install it; unless it
+    `works`, attempts are left to other processes."""
     secret = settings.check_signing_secret()
     async with open_client(settings) as client:
         if settings.has_oauth:
             app = settings.check_oauth()
-            async with Orchestrator.open(settings, model) as orchestrator:
+            async with Orchestrator.open(settings, model, works=works) as orchestrator:
                 # It takes memory that one workspace does not need.
                 from bot.oauth import OAuth
 
@@ -60,16 +61,18 @@ async def served(
         token = settings.check_bot_token()
         await check_token(token, settings)
         async with (
-            Orchestrator.open(settings, model) as orchestrator,
+            Orchestrator.open(settings, model, works=works) as orchestrator,
             open_bot(orchestrator, client, OneToken(token), settings) as bot,
         ):
             yield web_app(bot, app_of(bot, client, secret)), bot
 
 
-async def run_http(settings: BotSettings, model: Model | None = None) -> None:
+async def run_http(
+    settings: BotSettings, model: Model | None = None, *, works: bool = True
+) -> None:
     """Be the bot over HTTP until the process is told to end."""
     with _listen(settings) as listener:
-        async with served(settings, model) as (app, _):
+        async with served(settings, model, works=works) as (app, _):
             ending = asyncio.create_task(told_to_end())
             async with listening(app, listener):
                 await ending

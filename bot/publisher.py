@@ -27,6 +27,7 @@ from bot.abilities import Abilities
 from bot.blocks.payload import Payload
 from bot.messages import Attachment, Wanted
 from bot.pace import Pace
+from bot.publishing import Publishing
 from bot.refusals import code_of
 from bot.streaming import Streams
 from bot.view import RunView, bare_view, run_view
@@ -86,6 +87,10 @@ class _Place:
     is_urgent: bool
 
 
+class _Elsewhere(Exception):
+    """This process stood still so long that another publishes in its place."""
+
+
 class Publisher:
     """Shows the threads of all runs. `start` it once in a process."""
 
@@ -96,8 +101,10 @@ class Publisher:
         updates_per_minute: float,
         abilities: Abilities,
         streams: Streams,
+        publishing: Publishing,
     ) -> None:
         self._database = database
+        self._publishing = publishing
         self._clients = clients
         self._abilities = abilities
         self._streams = streams
@@ -135,6 +142,7 @@ class Publisher:
             for task in unfinished:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
+        await self._publishing.close()
 
     def announce(self, run_id: str) -> None:
         """Post the first message of a new run at once, ahead of everything: somebody waits."""
@@ -187,11 +195,14 @@ class Publisher:
 
     async def _show_what_is_behind(self) -> None:
         async with self._database.read() as session:
-            query = select(Run.id, Run.version).where(
+            query = select(Run.id, Run.version, Run.team_id).where(
                 col(Run.shown_version) < col(Run.version), col(Run.channel).is_not(None)
             )
             behind = (await session.exec(query)).all()
-        for run_id, version in behind:
+        ours = await self._publishing.begin({team_id for *_, team_id in behind})
+        for run_id, version, team_id in behind:
+            if team_id not in ours:
+                continue
             if run_id in self._showing:
                 self._again.add(run_id)
             elif self._queued_at.get(run_id) == version:
@@ -230,6 +241,8 @@ class Publisher:
 
     async def _begin(self, run_id: str) -> None:
         """Post the first message of a run, without looking at what is already there."""
+        if not await self._publishing.begin_for(run_id):
+            return
         begun = await self._database.write(partial(_intend_first, run_id=run_id))
         if begun is None:
             return
@@ -302,6 +315,8 @@ class Publisher:
         return view, known
 
     async def _take(self, view: RunView, step: _Step) -> None:
+        if not self._publishing.is_ours(view.team_id):
+            raise _Elsewhere("another process publishes here now")
         client = await self._clients(view.team_id)
         try:
             if step.wanted is None:

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr
 
 from orchestrator.errors import ConfigurationError
 from orchestrator.settings import Settings
+from orchestrator.store.database import parse, sqlite_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,14 @@ class BotSettings(Settings):
     def check_signing_secret(self) -> str:
         """The signing secret. Raises ConfigurationError that says where to get it."""
         return _said(self.slack_signing_secret, _NO_SECRET)
+
+    def check_shared(self) -> None:
+        """Raises ConfigurationError unless several processes can share the database."""
+        if sqlite_path(parse(self.database_url)) is not None:
+            raise ConfigurationError(
+                "With SQLite one process does everything. For workers of their own set "
+                "DATABASE_URL to a PostgreSQL database."
+            )
 
     def check_oauth(self) -> OAuthApp:
         """What OAuth needs. Raises ConfigurationError that says which part is missing."""

@@ -27,6 +27,7 @@ from bot import messages
 from bot.abilities import Abilities
 from bot.blocks import answer, markdown
 from bot.pace import Pace
+from bot.publishing import Publishing
 from bot.refusals import code_of
 from bot.view import RunView
 from orchestrator.store.database import Database
@@ -107,11 +108,17 @@ class Streams:
     """Shows answers while they are written, each by a task of its own, at most every `every_s`."""
 
     def __init__(
-        self, database: Database, clients: Clients, abilities: Abilities, every_s: float
+        self,
+        database: Database,
+        clients: Clients,
+        abilities: Abilities,
+        publishing: Publishing,
+        every_s: float,
     ) -> None:
         self._database = database
         self._clients = clients
         self._abilities = abilities
+        self._publishing = publishing
         self._every_s = every_s
         self._starts: defaultdict[str, Pace] = defaultdict(lambda: Pace(_STARTS_PER_MINUTE))
         self._appends: defaultdict[str, Pace] = defaultdict(lambda: Pace(_APPENDS_PER_MINUTE, 10))
@@ -155,6 +162,8 @@ class Streams:
             stream.pieces.clear()
 
     async def _write(self, stream: _Stream) -> None:
+        if not await self._publishing.begin_for(stream.run_id):
+            return
         place = await self._intend(stream.run_id)
         if place is None:
             return

@@ -54,7 +54,6 @@ from orchestrator.queue.base import LAST, OWN, Priority
 from orchestrator.record import changes_of
 from orchestrator.roles import Roles
 from orchestrator.settings import Settings
-from orchestrator.state import Limits
 from orchestrator.store import calls, changes, load, unfinished, workers
 from orchestrator.store.database import Database
 from orchestrator.store.load import Deployment, Estimate, Live
@@ -100,8 +99,7 @@ class Engine:
         self._model = model
         self._toolbox = toolbox
         self._settings = settings
-        limits = Limits(subtask_attempts=settings.subtask_attempts, replans=settings.max_replans)
-        self.deployment = Deployment(roles, settings, limits, price, estimate)
+        self.deployment = Deployment.of(roles, settings, price, estimate)
         self._queue = queue_of(database, self.advance, self.attempt, settings)
         # On SQLite this process is the only one at work.
         self._presence = None if database.is_sqlite else self._present()
@@ -330,9 +328,9 @@ class Engine:
             found = await unfinished.look_around(session)
             moved_on = await self._moved_on(session, found)
         if self._presence is None or await self._presence.leads():
-            await self._take_over()
             await self._mind_time(found)
             await self._enqueue_missing(found)
+        await self._take_over()
         for run_id in moved_on:
             self._forget_older(run_id, moved_on[run_id])
         await self._mind_own(running, found)
@@ -352,7 +350,7 @@ class Engine:
 
     async def _take_over(self) -> None:
         """End what processes were at that are gone."""
-        if self._presence is None or not self._presence.is_steady:
+        if self._presence is None or not await self._presence.takes_over():
             return
         await self._queue.rescue()
         after_s = self._presence.gone_after_s

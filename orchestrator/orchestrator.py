@@ -23,11 +23,12 @@ from orchestrator.gate import Gatekeeping
 from orchestrator.model.base import Model
 from orchestrator.model.deferred import Deferred
 from orchestrator.model.prices import PriceList
-from orchestrator.plan import Plan
+from orchestrator.queue import waker_of
+from orchestrator.queue.base import Waker
 from orchestrator.roles import Roles
 from orchestrator.settings import Settings
 from orchestrator.store.database import Database, parse, sqlite_path
-from orchestrator.store.load import Estimate, expected_usd
+from orchestrator.store.load import Deployment, Estimate, expected_usd
 from orchestrator.store.migrate import migrate
 from orchestrator.store.tables import Attempt, Request, Run, RunStatus
 from orchestrator.tools.configuration import ToolsConfig
@@ -57,18 +58,28 @@ class Orchestrator:
     """An open orchestrator. Get one from `Orchestrator.open`."""
 
     def __init__(
-        self, database: Database, roles: Roles, settings: Settings, engine: Engine | None
+        self,
+        database: Database,
+        roles: Roles,
+        settings: Settings,
+        engine: Engine | None,
+        waker: Waker | None = None,
     ) -> None:
         self.database = database
         self.roles = roles
         self.settings = settings
         self.engine = engine
+        self._waker = waker
+        self._bus = engine.bus if engine else Bus()
         self.attachments = Attachments(database, Extractor.of(settings), self.wake)
+        deployment = (
+            engine.deployment if engine else Deployment.of(roles, settings, price_of(settings))
+        )
         self._gatekeeping = Gatekeeping(
             tuple(roles),
             tuple(roles.tools),
             settings.max_subtasks,
-            partial(expected_usd, engine.deployment) if engine else _unknown,
+            partial(expected_usd, deployment),
         )
 
     @classmethod
@@ -97,7 +108,8 @@ class Orchestrator:
         database = Database(settings.database_url)
         try:
             if not works:
-                yield cls(database, roles, settings, None)
+                async with _waker(database) as waker:
+                    yield cls(database, roles, settings, None, waker)
                 return
             chosen = model or model_of(settings)
             price = price or (free if model else price_of(settings))
@@ -145,16 +157,16 @@ class Orchestrator:
 
     def _follow(self, done: Done) -> None:
         """Make happen in this process what was committed."""
-        if self.engine is None:
-            return
-        if done.stops:
+        if self.engine is not None and done.stops:
             self.engine.cancel(done.run_id)
-        self.engine.bus.publish(done.events)
+        self._bus.publish(done.events)
 
     def wake(self, run_id: str) -> None:
         """Let a run go on of which something was committed."""
         if self.engine is not None:
             self.engine.wake(run_id)
+        elif self._waker is not None:
+            self._waker.advance(run_id)
 
     async def run_of_request(self, request_id: str) -> str:
         """The id of the run that asks this. Raises NotFound."""
@@ -200,23 +212,23 @@ class Orchestrator:
         return Ended(run.name, run.status, said, run.gaps, run.tokens, cost)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener` with every event of this process; call the result to end that."""
+        """Call `listener` with every event that this process brings about; call the result to
+        end that."""
         return self._bus.subscribe(listener)
 
     def subscribe_text(self, listener: TextListener) -> Callable[[], None]:
         """Call `listener` with answers while they are written; call the result to end that."""
         return self._bus.subscribe_text(listener)
 
-    @property
-    def _bus(self) -> Bus:
-        if self.engine is None:
-            raise RuntimeError("an orchestrator that does not work has no events")
-        return self.engine.bus
 
-
-def _unknown(_task: str, _plan: Plan) -> Decimal | None:
-    """Who does no work knows no prices."""
-    return None
+@asynccontextmanager
+async def _waker(database: Database) -> AsyncIterator[Waker | None]:
+    waker = waker_of(database)
+    try:
+        yield waker
+    finally:
+        if waker is not None:
+            await waker.close()
 
 
 def defaults_of(settings: Settings) -> Defaults:

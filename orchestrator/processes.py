@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from functools import partial
 from time import monotonic
 
@@ -61,7 +62,17 @@ class Presence:
 
     async def leads(self) -> bool:
         """Whether this process is the one that does what is done once."""
-        take = partial(workers.take, key="sweep", holder=self._worker, for_s=self._beat_s * _LATE)
+        return await self._has("sweep")
+
+    async def takes_over(self) -> bool:
+        """Whether this process is the one that ends what dead ones were at.
+
+        Not the one that leads: that may have begun just now, and nobody has been seen by it yet.
+        """
+        return self.is_steady and await self._has("takeover")
+
+    async def _has(self, key: str) -> bool:
+        take = partial(workers.take, key=key, holder=self._worker, for_s=self._beat_s * _LATE)
         return await self._database.write(take)
 
     @property
@@ -85,3 +96,40 @@ class Presence:
         if monotonic() - self._beaten_at > self._beat_s * _LATE:
             self._steady_since = monotonic()
         self._beaten_at = monotonic()
+
+
+class Leases:
+    """What this process alone does for a while, by keys. On SQLite there is no other."""
+
+    def __init__(self, database: Database, holder: str, for_s: float) -> None:
+        self._database = database
+        self._holder = holder
+        self._for_s = for_s
+        self._until: dict[str, float] = {}
+
+    async def hold(self, keys: Iterable[str]) -> frozenset[str]:
+        """Those of the keys that are this process's now: they were free, or its own already."""
+        wanted = frozenset(keys)
+        if self._database.is_sqlite:
+            return wanted
+        soon = monotonic() + self._for_s / 2
+        due = sorted(key for key in wanted if self._until.get(key, 0.0) < soon)
+        if due:
+            await self._take(due)
+        return frozenset(filter(self.holds, wanted))
+
+    def holds(self, key: str) -> bool:
+        """Whether the key is this process's at this moment."""
+        return self._database.is_sqlite or monotonic() < self._until.get(key, 0.0)
+
+    async def _take(self, keys: list[str]) -> None:
+        # Counted from before: nobody else takes it while it is thought to be held here.
+        until = monotonic() + self._for_s
+        work = partial(workers.take_all, keys=keys, holder=self._holder, for_s=self._for_s)
+        self._until |= dict.fromkeys(await self._database.write(work), until)
+
+    async def close(self) -> None:
+        """Let others have them."""
+        self._until.clear()
+        if not self._database.is_sqlite:
+            await self._database.write(partial(workers.release, holder=self._holder))

@@ -37,8 +37,9 @@ def bare_environment(monkeypatch):
 class Postgres:
     """A real PostgreSQL for the session, with a database of its own for whoever asks."""
 
-    def __init__(self, uri):
-        self._uri = uri
+    def __init__(self, server):
+        self._server = server
+        self._uri = server.get_uri()
         self._migrated = self.create()
         migrate(self._migrated)
 
@@ -52,6 +53,11 @@ class Postgres:
 
     def create_migrated(self):
         return self.create(self._migrated)
+
+    def restart(self):
+        """Stop the server, which breaks off every connection, and start it again."""
+        self._server.stop()
+        self._server.ensure_postgres_running()
 
     def drop(self, url):
         with psycopg.connect(self._uri, autocommit=True) as connection:
@@ -72,7 +78,7 @@ def postgres():
     ):
         # No test survives a power failure, so nothing needs to reach the disk.
         server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
-        yield Postgres(server.get_uri())
+        yield Postgres(server)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

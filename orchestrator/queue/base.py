@@ -23,6 +23,18 @@ def extra_places(concurrency: int) -> int:
     return max(1, concurrency // _PLACES_FOR_ONE_MORE)
 
 
+class Waker(Protocol):
+    """Tells whoever works that there is something to do."""
+
+    def advance(self, run_id: str) -> None:
+        """See to it that the run is looked at soon."""
+        ...
+
+    async def close(self) -> None:
+        """Tell what is still to be told, then let go of it."""
+        ...
+
+
 class Queue(Protocol):
     """Runs `advance(run)` and `attempt(attempt)` jobs.
 

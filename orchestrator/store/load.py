@@ -55,6 +55,14 @@ class Deployment:
     price: Price = free
     estimate: Estimate | None = None
 
+    @classmethod
+    def of(
+        cls, roles: Roles, settings: Settings, price: Price, estimate: Estimate | None = None
+    ) -> Deployment:
+        """A deployment with the limits of its settings."""
+        limits = Limits(subtask_attempts=settings.subtask_attempts, replans=settings.max_replans)
+        return cls(roles, settings, limits, price, estimate)
+
 
 _HISTORY = 50
 # As many calls of its model as a worker may need whose tools fetch things from elsewhere; it is

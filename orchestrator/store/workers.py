@@ -34,7 +34,7 @@ def beat(connection: Connection, worker: str, kind: str, version: str) -> None:
 def leave(connection: Connection, worker: str) -> None:
     """Note that this process has ended, and what it alone did is free to others."""
     connection.execute(sa.delete(process).where(process.c.id == worker))
-    connection.execute(sa.delete(lease).where(lease.c.holder == worker))
+    release(connection, worker)
 
 
 def _alive(gone_after_s: float) -> sa.Select[tuple[str]]:
@@ -58,6 +58,16 @@ def take(connection: Connection, key: str, holder: str, for_s: float) -> bool:
         index_elements=["key"], set_={"holder": holder, "until": until}, where=is_free
     )
     return connection.execute(taken.returning(lease.c.key)).first() is not None
+
+
+def take_all(connection: Connection, keys: list[str], holder: str, for_s: float) -> list[str]:
+    """Those of the keys that are now the holder's, see `take`."""
+    return [key for key in keys if take(connection, key, holder, for_s)]
+
+
+def release(connection: Connection, holder: str) -> None:
+    """What the holder alone did is free to others."""
+    connection.execute(sa.delete(lease).where(lease.c.holder == holder))
 
 
 # --- attempts -------------------------------------------------------------------------------

@@ -1,0 +1,218 @@
+"""Many processes on one PostgreSQL: who dies or stands still is replaced, and nothing is lost."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections import Counter
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from person import Person, eventually
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import select
+
+from orchestrator.commands import Retry, Stop
+from orchestrator.errors import Refused
+from orchestrator.orchestrator import Orchestrator
+from orchestrator.store.tables import (
+    Attempt,
+    AttemptStatus,
+    Outcome,
+    Request,
+    RequestKind,
+    RequestStatus,
+    Run,
+    RunStatus,
+)
+
+ROOT = Path(__file__).parents[2]
+BEAT_S = 0.5
+PATIENCE_S = 60.0
+# A process loads its libraries first, which takes long on a busy machine.
+END_S = 30.0
+SUBTASKS = 3
+# Its plan, its subtasks, its answer.
+ATTEMPTS_OF_A_RUN = SUBTASKS + 2
+TASK = f"Do it.\n#subtasks({SUBTASKS})\n#slow(1,0.2s)\n#slow(2,0.2s)"
+
+pytestmark = [
+    pytest.mark.timeout(180),
+    pytest.mark.parametrize("database_url", ["postgresql"], indirect=True),
+]
+
+
+class Workers:
+    """Processes at work on one database, as they are started in production."""
+
+    def __init__(self, url, ends):
+        self._url = url
+        self._ends = ends
+        self.running = []
+        self.paused = []
+
+    def start(self):
+        environment = {
+            "PATH": os.environ["PATH"],
+            "DATABASE_URL": self._url,
+            "ORCHESTRATOR_MODEL": "offline",
+            "ORCHESTRATOR_BEAT_S": str(BEAT_S),
+            "ORCHESTRATOR_GRACE_S": "0.2",
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bot", "worker", "--concurrency", "4"],
+            env=environment,
+            cwd=ROOT,
+            stderr=subprocess.DEVNULL,
+        )
+        self._ends.callback(process.wait)
+        self._ends.callback(process.kill)
+        self.running.append(process)
+        return process
+
+    def kill(self, process):
+        process.kill()
+        process.wait()
+        self.running.remove(process)
+        self.start()
+
+    def pause(self, process):
+        process.send_signal(signal.SIGSTOP)
+        self.running.remove(process)
+        self.paused.append(process)
+        self.start()
+
+    def resume(self):
+        for process in self.paused:
+            process.send_signal(signal.SIGCONT)
+        self.running += self.paused
+        self.paused = []
+
+    def end(self):
+        """Tell all to end; their exit codes."""
+        for process in self.running:
+            process.terminate()
+        return [process.wait(END_S) for process in self.running]
+
+
+@contextmanager
+def working(url, count):
+    with ExitStack() as ends:
+        workers = Workers(url, ends)
+        for _ in range(count):
+            workers.start()
+        yield workers
+
+
+@pytest.fixture
+async def person(settings):
+    async with Orchestrator.open(settings, works=False) as opened:
+        yield Person(opened)
+
+
+async def rows(person, query):
+    """What the database says; nothing while it is away."""
+    try:
+        async with person.orchestrator.database.read() as session:
+            return (await session.exec(query)).all()
+    except DBAPIError:
+        return []
+
+
+async def finished_attempts(person):
+    counted = select(sa.func.count()).select_from(Attempt)
+    found = await rows(person, counted.where(Attempt.status == AttemptStatus.FINISHED))
+    return found[0] if found else 0
+
+
+async def is_begun(person, run_id):
+    begun = await person.attempts_at(run_id, 1)
+    return begun and begun[0].status is AttemptStatus.RUNNING
+
+
+async def has_finished(person, count):
+    return await finished_attempts(person) >= count
+
+
+async def all_completed(person, count):
+    """Whether all runs have their answer; who gave up is told to try again."""
+    asked = select(Request).where(
+        Request.status == RequestStatus.OPEN, Request.kind == RequestKind.DEAD_LETTER
+    )
+    for request in await rows(person, asked):
+        try:
+            await person.do(Retry(request.run_id, request.subtask))
+        except (Refused, DBAPIError):
+            continue
+    done = await rows(person, select(Run.id).where(Run.status == RunStatus.COMPLETED))
+    return len(done) == count
+
+
+async def survives(person, postgres, url, seed, *, runs, troubles, restarts):
+    chance = random.Random(seed)
+    for number in range(runs):
+        await person.ask(f"{number}: {TASK}", auto_approve=True)
+    expected = runs * ATTEMPTS_OF_A_RUN
+    moments = sorted(chance.sample(range(1, int(expected * 0.8)), troubles + restarts))
+    restarting = set(chance.sample(moments, restarts))
+    with working(url, 3) as workers:
+        for moment in moments:
+            await eventually(partial(has_finished, person, moment), PATIENCE_S)
+            if moment in restarting:
+                postgres.restart()
+                continue
+            workers.resume()
+            trouble = chance.choice([workers.kill, workers.pause])
+            trouble(chance.choice(workers.running))
+        workers.resume()
+        await eventually(partial(all_completed, person, runs), PATIENCE_S)
+        assert set(workers.end()) == {0}
+    await check(person, runs)
+
+
+async def check(person, runs):
+    """Nothing was lost, and whatever was done was done once."""
+    attempts = await rows(person, select(Attempt))
+    assert {attempt.status for attempt in attempts} == {AttemptStatus.FINISHED}
+    succeeded = Counter(
+        (attempt.run_id, attempt.purpose, attempt.subtask)
+        for attempt in attempts
+        if attempt.outcome is Outcome.SUCCEEDED
+    )
+    assert set(succeeded.values()) == {1}
+    assert len(succeeded) == runs * ATTEMPTS_OF_A_RUN
+    assert [run.gaps for run in await rows(person, select(Run))] == [0] * runs
+
+
+async def test_workers_that_die_or_stand_still_lose_nothing_and_do_nothing_twice(
+    person, postgres, database_url
+):
+    await survives(person, postgres, database_url, 7, runs=20, troubles=2, restarts=1)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", range(100, 110))
+async def test_workers_survive_many_troubles(person, postgres, database_url, seed):
+    await survives(person, postgres, database_url, seed, runs=40, troubles=15, restarts=3)
+
+
+async def test_a_worker_hears_of_a_stop_and_hands_back_what_it_has_not_done_when_told_to_end(
+    person, database_url
+):
+    task = "Wait.\n#subtasks(1)\n#slow(1,25s)"
+    with working(database_url, 1) as workers:
+        stopped = await person.ask(task, auto_approve=True)
+        await eventually(partial(is_begun, person, stopped), PATIENCE_S)
+        await person.do(Stop(stopped))
+        after = await person.ask(task, auto_approve=True)
+        await eventually(partial(is_begun, person, after), PATIENCE_S)
+        assert workers.end() == [0]
+
+    assert (await person.attempts_at(stopped, 1))[0].outcome is Outcome.CANCELLED
+    [attempt] = await person.attempts_at(after, 1)
+    assert (attempt.status, attempt.worker) == (AttemptStatus.QUEUED, None)
