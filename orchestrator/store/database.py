@@ -11,7 +11,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -68,6 +68,8 @@ class Database:
         self._pending: list[_Pending[Any]] = []
         self._writing = 0
         self._idle = asyncio.Event()
+        # Connections to read with that are being opened or closed.
+        self._connecting: set[asyncio.Future[Any]] = set()
         self._scheduled = False
         self._closed = False
 
@@ -95,16 +97,29 @@ class Database:
             async with AsyncSession(connection, expire_on_commit=False) as session:
                 yield session
         finally:
-            await _to_the_end(connection.close())
+            await self._whole(connection.close())
 
     async def _connect(self) -> AsyncConnection:
         """A connection to read with. One that nobody waits for any more is closed."""
         connecting = asyncio.ensure_future(self._reader.connect().start())
         try:
-            return await _to_the_end(connecting)
+            return await self._whole(connecting)
         except asyncio.CancelledError:
             if not connecting.cancelled() and connecting.exception() is None:
-                await _to_the_end(connecting.result().close())
+                await self._whole(connecting.result().close())
+            raise
+
+    async def _whole(self, work: Awaitable[T]) -> T:
+        """Do it to the end: broken off in the middle, a connection would stay open."""
+        task = asyncio.ensure_future(work)
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            while not task.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([task])
             raise
 
     @property
@@ -117,6 +132,8 @@ class Database:
         self._closed = True
         if self._pending or self._writing:
             await self._idle.wait()
+        if self._connecting:
+            await asyncio.wait(self._connecting)
         await self._reader.dispose()
         await asyncio.get_running_loop().run_in_executor(self._threads, self._engine.dispose)
         self._threads.shutdown()
@@ -169,16 +186,6 @@ class Database:
             self._schedule(asyncio.get_running_loop())
         elif not self._writing:
             self._idle.set()
-
-
-async def _to_the_end(work: Awaitable[T]) -> T:
-    """Do the work whole: broken off in the middle, a connection would stay open."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
 
 
 def parse(url: str) -> URL:

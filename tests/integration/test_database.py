@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import gc
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -264,3 +265,23 @@ async def test_a_write_that_nobody_waits_for_any_more_may_fail_in_silence(databa
 
     assert await ids_in(database) == ["T2"]
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_read_broken_off_at_any_moment_leaves_no_connection_open(database_url, times):
+    async def read(database):
+        async with database.read() as session:
+            await session.exec(select(Team.id))
+
+    for turns in range(0, 40, 5):
+        database = Database(database_url)
+        reading = asyncio.create_task(read(database))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        for _ in range(times):
+            reading.cancel()
+            await asyncio.sleep(0)
+        await asyncio.wait([reading])
+        await database.close()
+    # Connections that were not closed are complained about when they are collected.
+    gc.collect()
