@@ -157,7 +157,8 @@ async def _ignore_own(
 ) -> BoltResponse | None:
     """Of its own messages the bot only has to know that somebody deleted them."""
     event = body.get("event")
-    if event and context.user_id == context.bot_user_id and not is_deletion(event):
+    is_own = context.user_id is not None and context.user_id == context.bot_user_id
+    if event and is_own and not is_deletion(event):
         return BoltResponse(status=200)
     await next_()
     return None
