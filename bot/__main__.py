@@ -113,6 +113,21 @@ def migrate() -> None:
 
 
 @cli.command()
+def move(
+    *,
+    to: Annotated[str, typer.Option(help="An empty database: postgresql+psycopg://…")],
+) -> None:
+    """Copy the SQLite database with its whole history to PostgreSQL; again to go on with it."""
+
+    def run() -> None:
+        from bot.move import show_move
+
+        show_move(BotSettings.load().database_url, to)
+
+    sensible(run)
+
+
+@cli.command()
 def doctor(
     *,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say only what is wrong.")] = False,

@@ -21,7 +21,7 @@ from slack_sdk.errors import SlackTokenRotationError
 from slack_sdk.oauth.installation_store import Bot as StoredBot
 from slack_sdk.oauth.installation_store import Installation
 from slack_sdk.oauth.installation_store.sqlalchemy import AsyncSQLAlchemyInstallationStore
-from slack_sdk.oauth.state_store.sqlalchemy import AsyncSQLAlchemyOAuthStateStore
+from slack_sdk.oauth.state_store.sqlalchemy import AsyncSQLAlchemyOAuthStateStore as States
 from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy.engine import Connection, Dialect
@@ -73,6 +73,21 @@ class Store(AsyncSQLAlchemyInstallationStore):
             for name in _SECRETS:
                 if name in table.c:
                     table.c[name].type = Encrypted(cipher)
+
+
+def stored_tables() -> sa.MetaData:
+    """The SDK's tables as they are stored, with tokens as the encrypted text they are."""
+    metadata = sa.MetaData()
+    bots = Store.build_bots_table(metadata, Store.default_bots_table_name)
+    installations = Store.build_installations_table(
+        metadata, Store.default_installations_table_name
+    )
+    for table in (bots, installations):
+        for name in _SECRETS:
+            if name in table.c:
+                table.c[name].type = sa.Text()
+    States.build_oauth_states_table(metadata, States.default_table_name)
+    return metadata
 
 
 class StoredTokens:
@@ -131,7 +146,7 @@ def _code(error: SlackTokenRotationError) -> str:
 class OAuth:
     """Everything that OAuth needs, over one database: `tokens` to read, `flow` to install."""
 
-    def __init__(self, store: Store, states: AsyncSQLAlchemyOAuthStateStore, app: OAuthApp) -> None:
+    def __init__(self, store: Store, states: States, app: OAuthApp) -> None:
         self.store = store
         self.states = states
         self.app = app
@@ -141,7 +156,7 @@ class OAuth:
         """Make the tables that are missing."""
         cipher = MultiFernet([Fernet(key) for key in app.secret_keys])
         store = Store(app.client_id, database, cipher)
-        states = AsyncSQLAlchemyOAuthStateStore(_STATE_S, database.engine)
+        states = States(_STATE_S, database.engine)
 
         def create(connection: Connection) -> None:
             if connection.dialect.name == "postgresql":

@@ -9,14 +9,12 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 
-from filelock import FileLock, Timeout
-
 from orchestrator import control, playbooks, teams
 from orchestrator.attachments import Attachments
 from orchestrator.budget import Price, free
 from orchestrator.commands import Actor, Command, Create, Defaults, Done
 from orchestrator.engine import Engine
-from orchestrator.errors import AlreadyRunning, ConfigurationError, NotFound
+from orchestrator.errors import ConfigurationError, NotFound
 from orchestrator.events import Bus, Event, Listener, TextListener
 from orchestrator.files.extractor import Extractor
 from orchestrator.gate import Gatekeeping
@@ -27,9 +25,11 @@ from orchestrator.queue import waker_of
 from orchestrator.queue.base import Waker
 from orchestrator.roles import Roles
 from orchestrator.settings import Settings
-from orchestrator.store.database import Database, parse, sqlite_path
+from orchestrator.store.database import Database
 from orchestrator.store.load import Deployment, Estimate, expected_usd
+from orchestrator.store.lock import lock
 from orchestrator.store.migrate import migrate
+from orchestrator.store.move import refuse_half_moved
 from orchestrator.store.tables import Attempt, Request, Run, RunStatus
 from orchestrator.tools.configuration import ToolsConfig
 from orchestrator.tools.toolbox import Toolbox
@@ -104,9 +104,10 @@ class Orchestrator:
         await asyncio.to_thread(migrate, settings.database_url)
         toolbox = toolbox or Toolbox(ToolsConfig.load(settings.tools_file))
         roles = Roles.load(settings.roles_file, settings.ladder_file).with_tools(toolbox.names)
-        lock = _lock(settings) if works else None
+        taken = lock(settings.database_url) if works else None
         database = Database(settings.database_url)
         try:
+            await refuse_half_moved(database)
             if not works:
                 async with _waker(database) as waker:
                     yield cls(database, roles, settings, None, waker)
@@ -123,8 +124,8 @@ class Orchestrator:
                 await chosen.close()
         finally:
             await database.close()
-            if lock is not None:
-                lock.release()
+            if taken is not None:
+                taken.release()
 
     async def do(
         self, command: Command, actor: Actor, *, claim: str | None = None, wakes: bool = True
@@ -275,19 +276,3 @@ def _anthropic(settings: Settings, prices: PriceList) -> Model:
         base_url=settings.anthropic_base_url,
         prices=prices,
     )
-
-
-def _lock(settings: Settings) -> FileLock | None:
-    """The lock that makes this the one process at work on a SQLite file."""
-    path = sqlite_path(parse(settings.database_url))
-    if path is None:
-        return None
-    lock = FileLock(f"{path}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise AlreadyRunning(
-            f"Another process works on {path} already. "
-            "Stop it, or set DATABASE_URL to another file."
-        ) from error
-    return lock

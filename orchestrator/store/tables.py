@@ -641,9 +641,8 @@ class Moved(_Table, table=True):
     """How far the rows of a table have been moved here: up to the key `after`. Gone at the end."""
 
     name: str = Field(primary_key=True)
-    after: list[Any] | None = Field(default=None, sa_type=JSON)
+    after: list[Any] = Field(sa_type=JSON)
     rows: int = 0
-    is_done: bool = False
 
 
 class EventRow(_Table, table=True):

@@ -19,9 +19,8 @@ def upgrade() -> None:
     op.create_table(
         "moved",
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("after", sa.JSON(), nullable=True),
+        sa.Column("after", sa.JSON(), nullable=False),
         sa.Column("rows", sa.Integer(), nullable=False),
-        sa.Column("is_done", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_moved")),
     )
     if op.get_bind().dialect.name == "postgresql":
