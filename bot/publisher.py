@@ -10,35 +10,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import sqlalchemy as sa
 import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
-from sqlalchemy.engine import Connection
 from sqlmodel import col, select
 
-from bot import messages, streaming
+from bot import intents, messages, posted, streaming
 from bot.abilities import Abilities
 from bot.blocks.payload import Payload
 from bot.messages import Attachment, Wanted
 from bot.pace import Pace
 from bot.publishing import Publishing
 from bot.refusals import code_of
+from bot.steps import Step, next_change, next_post
 from bot.streaming import Streams
-from bot.view import RunView, bare_view, run_view
+from bot.view import RunView, run_view
 from orchestrator.store.database import Database
-from orchestrator.store.tables import ArtifactContent, Message, MessageStatus, Run, new_row
+from orchestrator.store.tables import ArtifactContent, Message, MessageStatus, Run
 
 log = structlog.get_logger(__name__)
 
 Clients = Callable[[str], Awaitable[AsyncWebClient]]
-
-METADATA = "orchestrator_message"
 
 _SWEEP_SECONDS = 1.0
 _AT_ONCE = 8
@@ -55,28 +52,6 @@ _TRANSIENT = frozenset({"internal_error", "fatal_error", "service_unavailable", 
 _AWAY = frozenset({"is_archived", "not_in_channel", "channel_not_found", "restricted_action"})
 _MOST_DELAY_S = 60.0
 _MOST_DELAY_AWAY_S = 900.0
-
-message: sa.Table = Message.__table__  # type: ignore[attr-defined]
-run: sa.Table = Run.__table__  # type: ignore[attr-defined]
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """One call to make: post, edit or delete, by what is there."""
-
-    row: Message | None
-    wanted: Wanted | Attachment | None
-    is_fresh: bool = False  # the row was made just now, so nothing can have been posted for it
-
-    @property
-    def is_change(self) -> bool:
-        """Whether it edits or deletes what is shown, of which Slack allows only so much."""
-        return self.row is not None and self.row.status is MessageStatus.SHOWN
-
-    @property
-    def is_urgent(self) -> bool:
-        """Whether somebody waits for it."""
-        return isinstance(self.wanted, Wanted) and self.wanted.urgent
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +151,7 @@ class Publisher:
     async def _lost(self, view: RunView, known: Message) -> None:
         # Of an answer that is still being written the whole is yet to come.
         is_needed = known.key in messages.waiting(view) or streaming.is_draft(known)
-        work = partial(_lose, known=known, is_needed=is_needed)
+        work = partial(intents.lose, known=known, is_needed=is_needed)
         if await self._database.write(work) and is_needed:
             self.wake()
 
@@ -215,7 +190,9 @@ class Publisher:
         try:
             version = await (self._begin(run_id) if is_new else self._show_all(run_id))
             if version is not None:
-                await self._database.write(partial(_mark_shown, run_id=run_id, version=version))
+                await self._database.write(
+                    partial(intents.mark_shown, run_id=run_id, version=version)
+                )
                 self._failures.pop(run_id, None)
                 self._retry_at.pop(run_id, None)
         except Exception as error:  # noqa: BLE001 - logged there, and tried again
@@ -243,7 +220,7 @@ class Publisher:
         """Post the first message of a run, without looking at what is already there."""
         if not await self._publishing.begin_for(run_id):
             return
-        begun = await self._database.write(partial(_intend_first, run_id=run_id))
+        begun = await self._database.write(partial(intents.intend_first, run_id=run_id))
         if begun is None:
             return
         view, step = begun
@@ -261,7 +238,7 @@ class Publisher:
         while not self._is_ending:
             async with self._places:
                 view, rows = await self._read(run_id)
-                step = _next_post(view, rows) or _next_change(view, rows)
+                step = next_post(view, rows) or next_change(view, rows)
                 if step is None:
                     return view.version
                 pace = self._pace(view, step)
@@ -288,7 +265,7 @@ class Publisher:
             await pace.turn(urgent=place.is_urgent)
             async with self._places:
                 view, rows = await self._read(place.run_id)
-                step = _next_change(view, rows)
+                step = next_change(view, rows)
                 if step is None:
                     pace.give_back()
                 else:
@@ -300,7 +277,7 @@ class Publisher:
             self._queued_at.pop(place.run_id, None)
             self.wake()
 
-    def _pace(self, view: RunView, step: _Step) -> Pace:
+    def _pace(self, view: RunView, step: Step) -> Pace:
         """What limits this step: edits count for the workspace, posts for their channel."""
         return self._updates[view.team_id] if step.is_change else self._posts[view.channel or ""]
 
@@ -314,7 +291,7 @@ class Publisher:
             return await self._read(run_id)
         return view, known
 
-    async def _take(self, view: RunView, step: _Step) -> None:
+    async def _take(self, view: RunView, step: Step) -> None:
         if not self._publishing.is_ours(view.team_id):
             raise _Elsewhere("another process publishes here now")
         client = await self._clients(view.team_id)
@@ -334,24 +311,24 @@ class Publisher:
     # --- the calls --------------------------------------------------------------------------
 
     async def _post(
-        self, client: AsyncWebClient, view: RunView, step: _Step, wanted: Wanted
+        self, client: AsyncWebClient, view: RunView, step: Step, wanted: Wanted
     ) -> None:
         """Post what is intended in a row, unless an earlier process did and died."""
         assert view.channel is not None
         intent = step.row or await self._intend(view, wanted.key)
         payload = self._payload(view, intent, wanted)
-        found = await _find(client, intent, view) if step.row and not step.is_fresh else None
+        found = await posted.find(client, intent, view) if step.row and not step.is_fresh else None
         if found is None:
-            posted = await client.chat_postMessage(
+            answer = await client.chat_postMessage(
                 channel=view.channel,
                 thread_ts=view.thread,
                 text=payload.text,
                 blocks=payload.blocks,
-                metadata={"event_type": METADATA, "event_payload": {"id": intent.id}},
+                metadata=posted.mark(intent),
                 unfurl_links=False,
                 unfurl_media=False,
             )
-            ts = posted["ts"]
+            ts = answer["ts"]
             shown = messages.digest(wanted.payload)
             await self._taken(view, wanted, payload)
         else:
@@ -359,7 +336,7 @@ class Publisher:
             shown = streaming.DRAFT if streaming.is_begun(found, view) else ""
         await self._note(intent, ts=ts, status=MessageStatus.SHOWN, payload_hash=shown)
         if wanted.key == "root":
-            await self._database.write(partial(_set_thread, run_id=view.id, thread=ts))
+            await self._database.write(partial(intents.set_thread, run_id=view.id, thread=ts))
 
     async def _edit(
         self, client: AsyncWebClient, view: RunView, known: Message, wanted: Wanted
@@ -372,13 +349,13 @@ class Publisher:
             ts=known.ts or "",
             text=payload.text,
             blocks=payload.blocks,
-            metadata={"event_type": METADATA, "event_payload": {"id": known.id}},
+            metadata=posted.mark(known),
         )
         await self._taken(view, wanted, payload)
         await self._note(known, payload_hash=messages.digest(wanted.payload))
 
     async def _delete(self, client: AsyncWebClient, view: RunView, known: Message) -> None:
-        found = {"ts": known.ts} if known.ts else await _find(client, known, view)
+        found = {"ts": known.ts} if known.ts else await posted.find(client, known, view)
         if found is not None:
             if streaming.is_draft(known):
                 await streaming.close(client, known)
@@ -396,7 +373,7 @@ class Publisher:
         wanted: Attachment,
     ) -> None:
         intent = known or await self._intend(view, wanted.key)
-        if known is None or not await _has_file(client, intent, wanted):
+        if known is None or not await posted.has_file(client, intent, wanted):
             await client.files_upload_v2(
                 channel=view.channel,
                 thread_ts=view.thread,
@@ -426,14 +403,14 @@ class Publisher:
         return wanted.payload
 
     async def _intend(self, view: RunView, key: str) -> Message:
-        return await self._database.write(partial(_intend, view=view, key=key))
+        return await self._database.write(partial(intents.intend, view=view, key=key))
 
     async def _note(self, known: Message, **values: Any) -> None:
-        await self._database.write(partial(_save, id_=known.id, values=values))
+        await self._database.write(partial(intents.save, id_=known.id, values=values))
 
     # --- when Slack says no -----------------------------------------------------------------
 
-    async def _refused(self, view: RunView, step: _Step, error: SlackApiError) -> None:
+    async def _refused(self, view: RunView, step: Step, error: SlackApiError) -> None:
         """Slow down, go plainer, or record that it will not be: whatever fits the refusal."""
         code = code_of(error)
         if error.response.status_code == 429 or code == "ratelimited":
@@ -460,7 +437,7 @@ class Publisher:
             return
         await self._note(known, status=MessageStatus.REFUSED, error=code)
 
-    async def _row_of(self, view: RunView, step: _Step) -> Message:
+    async def _row_of(self, view: RunView, step: Step) -> Message:
         """The row of the message, which is committed before its call is made."""
         if step.row is not None:
             return step.row
@@ -468,153 +445,6 @@ class Publisher:
         async with self._database.read() as session:
             query = select(Message).where(Message.run_id == view.id, Message.key == step.wanted.key)
             return (await session.exec(query)).one()
-
-
-def _next_post(view: RunView, rows: Mapping[str, Message]) -> _Step | None:
-    """The first message or file that is missing in the thread."""
-    missing: list[Wanted | Attachment] = [*messages.wanted(view), *messages.attachments(view)]
-    for item in missing:
-        known = rows.get(item.key)
-        if known is None or known.status is MessageStatus.INTENT:
-            return _Step(known, item)
-    return None
-
-
-def _next_change(view: RunView, rows: Mapping[str, Message]) -> _Step | None:
-    """The first message in the thread that is not as it should be, or that should not be."""
-    wanted = messages.wanted(view)
-    for item in wanted:
-        known = rows.get(item.key)
-        is_shown = known is not None and known.status is MessageStatus.SHOWN
-        if known and is_shown and known.payload_hash != messages.digest(item.payload):
-            return _Step(known, item)
-    return _superfluous(view, wanted, rows)
-
-
-def _superfluous(
-    view: RunView, wanted: Sequence[Wanted], rows: Mapping[str, Message]
-) -> _Step | None:
-    keys = {item.key for item in wanted}
-    for key, known in rows.items():
-        is_there = known.status in (MessageStatus.SHOWN, MessageStatus.INTENT)
-        passes = messages.is_passing(key) or _is_left(view, known)
-        if passes and key not in keys and is_there:
-            return _Step(known, None)
-    return None
-
-
-def _is_left(view: RunView, known: Message) -> bool:
-    """Whether it is what was written of an answer that did not come to its end."""
-    is_unfinished = known.status is MessageStatus.INTENT or streaming.is_draft(known)
-    is_answer = known.key.startswith(messages.ANSWER)
-    return is_answer and is_unfinished and not streaming.may_be_written(view)
-
-
-# --- finding what an earlier process posted ------------------------------------------------
-
-
-async def _find(client: AsyncWebClient, intent: Message, view: RunView) -> dict[str, Any] | None:
-    """The message that was posted for `intent`, if one was."""
-    is_answer = intent.key.startswith(messages.ANSWER)
-    async for posted in _posted_since(client, intent):
-        metadata = posted.get("metadata") or {}
-        is_it = metadata.get("event_payload", {}).get("id") == intent.id
-        if is_it or (is_answer and streaming.is_begun(posted, view)):
-            return dict(posted)
-    return None
-
-
-async def _has_file(client: AsyncWebClient, intent: Message, wanted: Attachment) -> bool:
-    """Whether the file was uploaded for `intent`."""
-    async for posted in _posted_since(client, intent):
-        files = posted.get("files", [])
-        if any((f.get("name"), f.get("title")) == (wanted.name, wanted.title) for f in files):
-            return True
-    return False
-
-
-async def _posted_since(client: AsyncWebClient, intent: Message) -> Any:
-    since = f"{intent.created_at.timestamp() - 60:.6f}"
-    cursor: str | None = None
-    while True:
-        if intent.thread:
-            page = await client.conversations_replies(
-                channel=intent.channel,
-                ts=intent.thread,
-                oldest=since,
-                include_all_metadata=True,
-                limit=200,
-                cursor=cursor,
-            )
-        else:
-            page = await client.conversations_history(
-                channel=intent.channel,
-                oldest=since,
-                include_all_metadata=True,
-                limit=200,
-                cursor=cursor,
-            )
-        for posted in page["messages"]:
-            yield posted
-        cursor = (page.get("response_metadata") or {}).get("next_cursor")
-        if not cursor:
-            return
-
-
-# --- changes -------------------------------------------------------------------------------
-
-
-def _intend(connection: Connection, view: RunView, key: str) -> Message:
-    """The row of a message that is about to be posted."""
-    values = new_row(Message, run_id=view.id, key=key, channel=view.channel, thread=view.thread)
-    connection.execute(sa.insert(message), [values])
-    return Message(**values)
-
-
-def _intend_first(connection: Connection, run_id: str) -> tuple[RunView, _Step] | None:
-    """The first message of a run that is new, intended; None for any other."""
-    found = connection.execute(
-        sa.select(run).where(run.c.id == run_id, run.c.channel.is_not(None), run.c.revision == 0)
-    ).first()
-    if found is None:
-        return None
-    view = bare_view(found)
-    wanted = messages.wanted(view)[0]
-    return view, _Step(_intend(connection, view, wanted.key), wanted, is_fresh=True)
-
-
-def _save(connection: Connection, id_: str, values: dict[str, Any]) -> None:
-    connection.execute(sa.update(message).where(message.c.id == id_).values(values))
-
-
-def _lose(connection: Connection, known: Message, *, is_needed: bool) -> bool:
-    """The message is not there any more; it is intended again where it is needed."""
-    status = MessageStatus.INTENT if is_needed else MessageStatus.GONE
-    lost = connection.execute(
-        sa.update(message)
-        .where(message.c.id == known.id, message.c.ts == known.ts)
-        .values(status=status, ts=None, payload_hash="")
-    )
-    if is_needed and lost.rowcount:
-        behind = run.c.version - 1
-        connection.execute(
-            sa.update(run).where(run.c.id == known.run_id).values(shown_version=behind)
-        )
-    return bool(lost.rowcount)
-
-
-def _set_thread(connection: Connection, run_id: str, thread: str) -> None:
-    connection.execute(
-        sa.update(run).where(run.c.id == run_id, run.c.thread.is_(None)).values(thread=thread)
-    )
-
-
-def _mark_shown(connection: Connection, run_id: str, version: int) -> None:
-    connection.execute(
-        sa.update(run)
-        .where(run.c.id == run_id, run.c.shown_version < version)
-        .values(shown_version=version)
-    )
 
 
 def _asked_to_wait(error: Exception) -> float | None:
