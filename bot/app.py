@@ -32,6 +32,7 @@ from bot.installations import Authorize, Installations, OneToken, Tokens, team_o
 from bot.publisher import Publisher
 from bot.publishing import Publishing
 from bot.settings import BotSettings
+from bot.slack_calls import SlackCalls
 from bot.socket_mode import SocketMode
 from bot.streaming import Streams
 from orchestrator.errors import ConfigurationError
@@ -68,6 +69,7 @@ async def open_bot(
     `client` has no token of its own: all workspaces share its connections.
     """
     database = orchestrator.database
+    client.retry_handlers.insert(0, SlackCalls(orchestrator.metrics.registry))
     installations = Installations(database, tokens, client, orchestrator.leave)
     abilities = Abilities(database)
     await abilities.load()
@@ -204,8 +206,24 @@ async def run_socket_mode(
     settings: BotSettings, model: Model | None = None, *, works: bool = True
 ) -> None:
     """Be the bot over Socket Mode until the process is told to end."""
-    async with connected(settings, model, works=works):
+    async with (
+        connected(settings, model, works=works) as bot,
+        health_of(bot.orchestrator, settings),
+    ):
         await told_to_end()
+
+
+@asynccontextmanager
+async def health_of(orchestrator: Orchestrator, settings: BotSettings) -> AsyncIterator[None]:
+    """Answer who asks how the process is, where the settings say on which port."""
+    if settings.health_port is None:
+        yield
+        return
+    # A web server takes memory that is not needed otherwise.
+    from bot.health import serving_health
+
+    async with serving_health(orchestrator, settings):
+        yield
 
 
 async def check_token(bot_token: str, settings: BotSettings) -> str:

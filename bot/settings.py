@@ -100,7 +100,17 @@ class BotSettings(Settings):
         le=65535,
         description="The port of the local workspace or of `--http`.",
     )
-    host: str = Field(default="127.0.0.1", description="The address `--http` listens on.")
+    health_port: int | None = Field(
+        default=None,
+        alias="HEALTH_PORT",
+        ge=0,
+        le=65535,
+        description="A port for `/health`, `/ready` and `/metrics` without `--http`, which has "
+        "them on its own.",
+    )
+    host: str = Field(
+        default="127.0.0.1", description="The address `--http` and `HEALTH_PORT` listen on."
+    )
 
     @property
     def has_oauth(self) -> bool:

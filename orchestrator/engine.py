@@ -47,6 +47,7 @@ from orchestrator.errors import (
     TeamBudgetReached,
 )
 from orchestrator.events import Bus
+from orchestrator.metrics import Measured, Metrics
 from orchestrator.model.base import Call, Meter, Model, OnText, Purpose, Usage
 from orchestrator.processes import Presence
 from orchestrator.queue import queue_of
@@ -96,7 +97,8 @@ class Engine:
         self.bus = Bus()
         self.worker = f"{socket.gethostname()}:{os.getpid()}:{new_id()[-6:]}"
         self._database = database
-        self._model = model
+        self.metrics = Metrics(roles)
+        self._model = Measured(model, self.metrics)
         self._toolbox = toolbox
         self._settings = settings
         self.deployment = Deployment.of(roles, settings, price, estimate)
@@ -228,6 +230,7 @@ class Engine:
             return
         result, version = await self._save(row, await self._perform(row))
         if version is not None:
+            self.metrics.note_attempt(row, result)
             self._note_finished(row, result, version)
             self._queue.advance(row["run_id"])
 

@@ -18,6 +18,7 @@ from orchestrator.errors import ConfigurationError, NotFound
 from orchestrator.events import Bus, Event, Listener, TextListener
 from orchestrator.files.extractor import Extractor
 from orchestrator.gate import Gatekeeping
+from orchestrator.metrics import Metrics
 from orchestrator.model.base import Model
 from orchestrator.model.deferred import Deferred
 from orchestrator.model.prices import PriceList
@@ -71,6 +72,7 @@ class Orchestrator:
         self.engine = engine
         self._waker = waker
         self._bus = engine.bus if engine else Bus()
+        self.metrics = engine.metrics if engine else Metrics(roles)
         self.attachments = Attachments(database, Extractor.of(settings), self.wake)
         deployment = (
             engine.deployment if engine else Deployment.of(roles, settings, price_of(settings))

@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bot.http import listening
+from bot.listening import listening
 from bot.localslack import seed
 from bot.localslack.server import LocalSlack
 

@@ -6,7 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bot.http import listening, problem, served
+from bot.health import problem, serving_health
+from bot.http import served
+from bot.listening import listening
 from orchestrator.model.offline import OfflineModel
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.roles import Roles
@@ -113,6 +115,23 @@ async def test_it_is_healthy_and_ready(bot):
     for path in ("health", "ready"):
         async with slack.session.get(f"{slack.bot_url}/{path}") as answer:
             assert (answer.status, (await answer.json())["ok"]) == (200, True)
+
+
+async def test_it_tells_what_it_measures(bot, ada):
+    here, slack = bot
+    await proposed(ada, "A secret task")
+    async with slack.session.get(f"{slack.bot_url}/metrics") as answer:
+        said = await answer.text()
+        assert answer.content_type == "text/plain"
+    assert 'orchestrator_runs{status="proposed"} 1.0' in said
+    assert 'orchestrator_slack_calls_total{method="chat.postMessage",result="ok"}' in said
+    assert "secret" not in said
+    # As a worker or a bot over Socket Mode has it.
+    alone = here.settings.model_copy(update={"health_port": 0})
+    async with serving_health(here.orchestrator, alone) as port:
+        for path in ("health", "ready", "metrics"):
+            async with slack.session.get(f"http://127.0.0.1:{port}/{path}") as answer:
+                assert answer.status == 200
 
 
 async def test_it_is_not_ready_when_the_engine_has_stopped_looking_for_work(bot):

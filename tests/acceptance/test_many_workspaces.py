@@ -9,7 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 from tenacity import AsyncRetrying, retry_if_result, stop_after_delay, wait_fixed
 
-from bot.http import listening, served
+from bot.http import served
+from bot.listening import listening
 from bot.localslack import seed
 from bot.localslack.server import LocalSlack
 from bot.settings import BotSettings
