@@ -25,7 +25,7 @@ from sqlmodel import col, select
 from tenacity import AsyncRetrying, retry_if_result, stop_after_delay, wait_fixed
 
 from orchestrator.bench import measure_overhead
-from orchestrator.commands import Actor, Create, Stop
+from orchestrator.commands import Actor, Approve, Create, Stop
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.processes import gone_after_s
 from orchestrator.settings import Settings
@@ -34,8 +34,9 @@ from tests.benchmarks.processes import postgres, started
 
 T = TypeVar("T")
 
-# So many runs of so many subtasks that sleep two seconds, by workers with so many places.
-RUNS = 20
+# So many runs of so many subtasks that sleep four seconds, by workers with so many places: whole
+# rounds for one and for two.
+RUNS = 16
 SUBTASKS = 4
 PLACES = 8
 LEAST_SPEEDUP = 1.9
@@ -65,19 +66,27 @@ async def speedup(server: str) -> list[dict[str, Any]]:
 
 
 async def _seconds_with(count: int, server: str) -> float:
-    """Seconds from the first run's beginning to the last one's end."""
-    slow = "\n".join(f"#slow({number},2s)" for number in range(1, SUBTASKS + 1))
+    """Seconds from the first run's approval to the last one's end."""
+    slow = "\n".join(f"#slow({number},4s)" for number in range(1, SUBTASKS + 1))
     task = f"Wait #subtasks({SUBTASKS})\n{slow}"
     with _database(server) as url:
         async with _opened(url) as bench, _workers(url, count):
             await _until(partial(_are_there, bench, count))
-            for _ in range(RUNS):
-                await bench.do(Create(task, auto_approve=True), _ACTOR)
+            runs = [(await bench.do(Create(task), _ACTOR)).run_id for _ in range(RUNS)]
+            await _until(partial(_are_planned, bench))
+            for run_id in runs:
+                await bench.do(Approve(run_id, 1), _ACTOR)
             return await _until(partial(_seconds_of_all, bench))
 
 
+async def _are_planned(bench: Orchestrator) -> bool:
+    async with bench.database.read() as session:
+        proposed = await session.exec(select(Run.id).where(Run.status == RunStatus.PROPOSED))
+        return len(proposed.all()) == RUNS
+
+
 async def _seconds_of_all(bench: Orchestrator) -> float | None:
-    query = select(sa.func.count(), sa.func.min(Run.created_at), sa.func.max(Run.finished_at))
+    query = select(sa.func.count(), sa.func.min(Run.started_at), sa.func.max(Run.finished_at))
     async with bench.database.read() as session:
         done = await session.exec(query.where(Run.status == RunStatus.COMPLETED))
         count, began, over = done.one()
