@@ -23,6 +23,7 @@ from bot.localslack.methods import METHODS, ApiCall
 from bot.localslack.storage import Storage
 from bot.localslack.workspace import build_workspace
 from bot.publisher import Publisher
+from bot.publishing import Publishing
 from bot.streaming import Streams
 from orchestrator.plan import Plan, Subtask
 from orchestrator.store.database import Database
@@ -200,8 +201,9 @@ async def watch(url, storage):
         return client
 
     abilities = Abilities(database)
-    streams = Streams(database, clients, abilities, 1.5)
-    publisher = Publisher(database, clients, 40, abilities, streams)
+    publishing = Publishing(database, beat_s=2)
+    streams = Streams(database, clients, abilities, publishing, 1.5)
+    publisher = Publisher(database, clients, 40, abilities, streams, publishing)
     team = new_row(Team, id=seed.TEAM_ID)
     await database.write(lambda connection: connection.execute(sa.insert(Team.__table__), [team]))
     asked = {"user": "U0LOCALADA1", "text": "Apples"}
