@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
+from tenacity import AsyncRetrying, retry_if_result, stop_after_delay, wait_fixed
 
 from orchestrator.errors import ConfigurationError
 
@@ -27,6 +28,7 @@ T = TypeVar("T")
 Work = Callable[[Connection], T]
 
 _BUSY_SECONDS = 10.0
+_RETURNED_S, _LOOK_AGAIN_S = 5.0, 0.01
 _POSTGRES_WRITERS = 8
 # Keepalives: a server that vanished without a word is noticed after some 15 seconds.
 _CONNECT: dict[str, Any] = {
@@ -134,9 +136,26 @@ class Database:
             await self._idle.wait()
         if self._connecting:
             await asyncio.wait(self._connecting)
+        await self._all_returned()
         await self._reader.dispose()
         await asyncio.get_running_loop().run_in_executor(self._threads, self._engine.dispose)
         self._threads.shutdown()
+
+    async def _all_returned(self) -> None:
+        """Wait a little for connections that libraries use: of what is still out when the pool is
+        disposed of, nobody closes anything."""
+        pool = self._reader.pool
+        waiting = AsyncRetrying(
+            retry=retry_if_result(lambda out: out > 0),
+            wait=wait_fixed(_LOOK_AGAIN_S),
+            stop=stop_after_delay(_RETURNED_S),
+            retry_error_callback=lambda _: None,
+        )
+
+        async def out() -> int:
+            return pool.checkedout() if isinstance(pool, sa.QueuePool) else 0
+
+        await waiting(out)
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._scheduled:
