@@ -137,6 +137,8 @@ class Database:
         if self._connecting:
             await asyncio.wait(self._connecting)
         await self._all_returned()
+        # Whoever comes later is refused: of a connection that it made nobody would close anything.
+        sa.event.listen(self._reader.sync_engine, "do_connect", _refuse)
         await self._reader.dispose()
         await asyncio.get_running_loop().run_in_executor(self._threads, self._engine.dispose)
         self._threads.shutdown()
@@ -268,6 +270,10 @@ def _prepare_sqlite(connection: Any, record: object) -> None:  # noqa: ARG001 - 
     for pragma in _PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _refuse(*_: object) -> None:
+    raise RuntimeError("the database is closed")
 
 
 def _begin_immediate(connection: Connection) -> None:
