@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
+from tenacity import AsyncRetrying, retry_if_result, stop_after_delay, wait_fixed
 from uuid6 import uuid7
 
 from bot.app import connected
@@ -325,6 +326,20 @@ async def told(person, place, *words):
     return await person.wait_for(
         place, lambda message: message.is_ephemeral and says(*words)(message), PATIENCE_S
     )
+
+
+async def until(condition):
+    """Return when it is true of the rows."""
+    waiting = AsyncRetrying(
+        retry=retry_if_result(lambda found: not found),
+        wait=wait_fixed(0.01),
+        stop=stop_after_delay(PATIENCE_S),
+    )
+
+    async def looked():
+        return condition()
+
+    await waiting(looked)
 
 
 def shape(messages):

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 
 import pytest
 from structlog.testing import capture_logs
-from tenacity import AsyncRetrying, retry_if_result, stop_after_delay, wait_fixed
 
 from bot.http import served
 from bot.listening import listening
@@ -28,6 +27,7 @@ from tests.acceptance.conftest import (
     has_button,
     proposed,
     told,
+    until,
 )
 from tests.acceptance.http_slack import CLIENT, SECRET, HttpSlack, Tenant
 
@@ -385,17 +385,3 @@ async def test_what_comes_from_a_team_without_the_app_does_nothing(bot, slack, t
     }
     assert (await slack.event(tenants[0], event))[0] == 200
     assert rows("SELECT count(*) FROM run") == [(0,)]
-
-
-async def until(condition):
-    """Return when it is true of the rows."""
-    waiting = AsyncRetrying(
-        retry=retry_if_result(lambda found: not found),
-        wait=wait_fixed(0.01),
-        stop=stop_after_delay(PATIENCE_S),
-    )
-
-    async def looked():
-        return condition()
-
-    await waiting(looked)

@@ -15,6 +15,7 @@ from tests.acceptance.conftest import (
     same,
     says,
     told,
+    until,
 )
 
 ADD = 'add "0 9 * * mon-fri" Look at apples #subtasks(1)'
@@ -235,6 +236,7 @@ async def test_a_schedule_in_an_archived_channel_is_paused_and_its_maker_told(
     assert rows("SELECT count(*) FROM run") == [(0,)]
     await ada.archive("launch", archived=False)
     await grace.click(message, "Resume")
+    await until(lambda: rows("SELECT is_paused FROM schedule") == [(0,)])
     await clock.pass_until(due())
     await grace.wait_for("launch", says("asked for:"), PATIENCE_S)
 
