@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import selectors
 import shutil
 import statistics
 from collections import defaultdict
@@ -40,6 +39,7 @@ from orchestrator.store.tables import (
     now,
 )
 from tests.benchmarks.publisher import LIMIT_REFUSED, LIMIT_STALENESS, Watched, staleness
+from tests.driven_clock import DrivenLoop, passes
 
 RUNS, SUBTASKS = 20, 10
 SECONDS = 60.0
@@ -48,54 +48,18 @@ EPOCH = 1_700_000_000.0
 GENERAL = "C0LOCALGEN1"
 
 
-class Idle(selectors.DefaultSelector):
-    """Jumps to the next timer once nothing else is left to do; `busy` counts what is."""
-
-    def __init__(self):
-        super().__init__()
-        self.now = 0.0
-        self.busy = 0
-
-    def select(self, timeout=None):
-        if timeout is None or timeout <= 0:
-            return super().select(timeout)
-        if self.busy:
-            return super().select(0.05)
-        found = super().select(0)
-        if not found:
-            self.now += timeout
-        return found
-
-
-class DrivenLoop(asyncio.SelectorEventLoop):
-    def __init__(self):
-        self.idle = Idle()
-        super().__init__(self.idle)
-
-    def time(self):
-        return self.idle.now
-
-
 class CountedDatabase(Database):
     """A database that the clock waits for."""
 
-    @asynccontextmanager
-    async def busy(self):
-        idle = asyncio.get_running_loop().idle
-        idle.busy += 1
-        try:
-            yield
-        finally:
-            idle.busy -= 1
-
     async def write(self, work):
-        async with self.busy():
+        with asyncio.get_running_loop().standing_still():
             return await super().write(work)
 
     @asynccontextmanager
     async def read(self):
-        async with self.busy(), super().read() as session:
-            yield session
+        with asyncio.get_running_loop().standing_still():
+            async with super().read() as session:
+                yield session
 
 
 class Near(AsyncWebClient):
@@ -107,7 +71,7 @@ class Near(AsyncWebClient):
         self.calls = []
 
     async def api_call(self, api_method, *, json=None, params=None, **_):
-        await asyncio.sleep(CALL_S)
+        await passes(CALL_S)
         given = {key: value for key, value in (json or params or {}).items() if value is not None}
         method, headers, status = METHODS[api_method], {}, 200
         try:
@@ -175,7 +139,7 @@ async def all_shown(database):
                 behind = select(Run.id).where(Run.shown_version < Run.version)
                 if not (await session.exec(behind)).all():
                     return
-            await asyncio.sleep(1)
+            await passes(1)
 
 
 def ends_of():
@@ -234,7 +198,7 @@ async def work(database, publisher, runs):
     loop = asyncio.get_running_loop()
     begun, changes = loop.time(), defaultdict(list)
     for at, index, number in ends_of():
-        await asyncio.sleep(begun + at - loop.time())
+        await passes(begun + at - loop.time())
         done = partial(succeed, run_id=runs[index], number=number, is_last=number == SUBTASKS)
         await database.write(done)
         changes[runs[index]].append(loop.time())

@@ -5,11 +5,12 @@ import json
 
 import httpx2
 import pytest
-from driven import drive, model_for, now, streamed
+from driven import model_for, streamed
 from prefix_cache import PrefixCache
 
 from orchestrator.errors import ModelError
 from orchestrator.model.base import ServerTool, Tool
+from tests.driven_clock import drive, now, passes
 from tests.messages_service import message, tool_use
 
 BEGINS_S = 1.0
@@ -121,7 +122,7 @@ def test_what_was_used_within_five_minutes_is_not_waited_for(fan_out):
     async def waves():
         await at_once(model, fan_out(2))
         await at_once(model, fan_out(2))
-        await asyncio.sleep(290)
+        await passes(290)
         await at_once(model, fan_out(2))
 
     drive(waves())
@@ -146,7 +147,7 @@ def test_a_first_call_that_is_cancelled_hands_over(fan_out):
     async def cancel_first():
         model = model_for(service)
         calls = [asyncio.create_task(model.complete(call)) for call in fan_out(3)]
-        await asyncio.sleep(2)
+        await passes(2)
         calls[0].cancel()
         return await asyncio.gather(*calls, return_exceptions=True)
 

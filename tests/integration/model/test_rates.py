@@ -8,9 +8,10 @@ from email.utils import format_datetime
 
 import httpx2
 import pytest
-from driven import drive, model_for, now, streamed
+from driven import model_for, streamed
 
 from orchestrator.errors import ModelOverloaded
+from tests.driven_clock import drive, now, passes
 from tests.messages_service import message
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -160,7 +161,7 @@ def test_all_calls_of_the_model_wait_when_one_was_refused(make_call):
     async def ask():
         model = model_for(answer)
         first = asyncio.create_task(model.complete(make_call(timeout_s=90)))
-        await asyncio.sleep(1)
+        await passes(1)
         await asyncio.gather(
             model.complete(make_call(timeout_s=90)),
             model.complete(make_call(model="claude-sonnet-5", timeout_s=90)),
@@ -197,7 +198,7 @@ def test_a_call_in_line_behind_another_gives_up_in_time(make_call):
         model = model_for(service)
         await model.complete(make_call())
         patient = asyncio.create_task(model.complete(make_call(timeout_s=90)))
-        await asyncio.sleep(0)
+        await passes(0)
         with pytest.raises(ModelOverloaded, match="limits how much"):
             await model.complete(make_call(timeout_s=30))
         gave_up_at = now()
@@ -224,12 +225,12 @@ def test_a_cancelled_call_leaves_its_place(make_call):
         model = model_for(service)
         call = make_call(timeout_s=2000)
         tasks = [asyncio.create_task(model.complete(call)) for _ in range(60)]
-        await asyncio.sleep(30)
+        await passes(30)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         service.lasts_s = 1
-        await asyncio.sleep(60)
+        await passes(60)
         begun_at = now()
         await asyncio.gather(*(model.complete(call) for _ in range(20)))
         return now() - begun_at

@@ -4,11 +4,12 @@ import asyncio
 
 import httpx2
 import pytest
-from driven import drive, model_for, now, streamed
+from driven import model_for, streamed
 
 from orchestrator.errors import ModelOverloaded, ModelTimedOut
 from orchestrator.model.base import Meter, Usage
 from orchestrator.model.transport import LONGEST_WAIT_S
+from tests.driven_clock import drive, now, passes
 from tests.messages_service import message, ran
 
 
@@ -100,7 +101,7 @@ def test_what_an_answer_that_is_broken_off_used_is_on_the_meter(make_call):
         meter = Meter()
         model = model_for(answer)
         asking = asyncio.create_task(model.complete(make_call(meter=meter, timeout_s=90)))
-        await asyncio.sleep(5)
+        await passes(5)
         asking.cancel()
         await asyncio.wait({asking})
         return asking.cancelled(), meter
