@@ -18,12 +18,11 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.authorization.async_authorize import AsyncAuthorize
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.errors import SlackApiError
-from slack_sdk.http_retry.async_handler import AsyncRetryHandler
 from slack_sdk.http_retry.request import HttpRequest
 from slack_sdk.http_retry.response import HttpResponse
-from slack_sdk.http_retry.state import RetryState
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.onlooker import Onlooker
 from bot.refusals import code_of
 from orchestrator import teams
 from orchestrator.errors import NotInstalled
@@ -339,26 +338,19 @@ class Authorize(AsyncAuthorize):
         return await self._installations.authorize(enterprise_id, team_id, is_org=is_org)
 
 
-class _Watch(AsyncRetryHandler):
-    """Retries nothing: sees in every answer, whoever called, whether the token is still good."""
+class _Watch(Onlooker):
+    """Sees in every answer whether the token is still good."""
 
     def __init__(self, is_gone: Callable[[str], None]) -> None:
         super().__init__()
         self._is_gone = is_gone
 
-    async def _can_retry_async(
-        self,
-        *,
-        state: RetryState,
-        request: HttpRequest,
-        response: HttpResponse | None = None,
-        error: Exception | None = None,
-    ) -> bool:
+    def seen(self, request: HttpRequest, response: HttpResponse | None) -> None:
+        """Tell of the token that Slack no longer takes."""
         body = response.body if response is not None else None
         if body is not None and body.get("error") in GONE:
             for said in request.headers.get("Authorization", ()):
                 self._is_gone(said.removeprefix(_BEARER))
-        return False
 
 
 def team_of(body: dict[str, Any]) -> str | None:

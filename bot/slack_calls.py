@@ -6,18 +6,18 @@ import re
 from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry, Counter
-from slack_sdk.http_retry.async_handler import AsyncRetryHandler
 from slack_sdk.http_retry.request import HttpRequest
 from slack_sdk.http_retry.response import HttpResponse
-from slack_sdk.http_retry.state import RetryState
+
+from bot.onlooker import Onlooker
 
 _METHOD = re.compile(r"[a-z]+(?:\.[A-Za-z0-9]+){1,2}")
 _MOST_TRIES = 100
 _TOO_MANY = 429
 
 
-class SlackCalls(AsyncRetryHandler):
-    """Retries nothing: sees how every call went, whoever made it."""
+class SlackCalls(Onlooker):
+    """Counts every call, and each try of it."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         super().__init__(_MOST_TRIES)
@@ -28,16 +28,9 @@ class SlackCalls(AsyncRetryHandler):
             registry=registry,
         )
 
-    async def _can_retry_async(
-        self,
-        *,
-        state: RetryState,
-        request: HttpRequest,
-        response: HttpResponse | None = None,
-        error: Exception | None = None,
-    ) -> bool:
+    def seen(self, request: HttpRequest, response: HttpResponse | None) -> None:
+        """Count it."""
         self._calls.labels(_method_of(request.url), _result_of(response)).inc()
-        return False
 
 
 def _method_of(url: str) -> str:
