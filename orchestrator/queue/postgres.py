@@ -18,8 +18,10 @@ import psycopg
 import sqlalchemy as sa
 import structlog
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
-from procrastinate.jobs import DeleteJobCondition, JobDeferrer, Status
+from procrastinate.jobs import DeleteJobCondition, Job, JobDeferrer, Status
+from procrastinate.manager import JobManager
 from sqlalchemy.engine import URL
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_exponential
 
 from orchestrator.processes import gone_after_s
 from orchestrator.queue.base import LAST, OWN, Handler, Priority, extra_places
@@ -37,6 +39,8 @@ _LOOK_FOR_WORK_S = 1.0
 _START_AGAIN_S = 0.5
 _CONNECT_S = 10.0
 _CONNECTIONS = 4
+# Longer than it takes a worker's heartbeat to fail as well, which gives up all it has.
+_FINISH_PATIENCE_S = 60.0
 # No job waits for the disk: the sweep finds again what a power failure takes.
 _OPTIONS = {"options": "-c synchronous_commit=off"}
 _LOST = (ConnectorException, psycopg.Error)
@@ -46,12 +50,37 @@ _job = sa.table(
 )
 
 
+class _Manager(JobManager):
+    """Ends jobs though the database is away for a moment.
+
+    A job that its living worker had not been able to end would be taken for one at work, and hold
+    its run for ever.
+    """
+
+    async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception(_was_lost),
+            wait=wait_exponential(0.1, 5),
+            stop=stop_after_delay(_FINISH_PATIENCE_S),
+            reraise=True,
+        ):
+            with attempt:
+                await super().finish_job(job, status, delete_job)
+
+
+def _was_lost(error: BaseException) -> bool:
+    """Whether the database was away, as against saying that there is no such job any more."""
+    is_refusal = isinstance(error.__cause__, psycopg.errors.RaiseException)
+    return isinstance(error, ConnectorException) and not is_refusal
+
+
 class Sender:
     """Puts jobs into the queue without taking any up. It connects when there is one."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._app = procrastinate.App(connector=_connector(database.url))
+        self._app.job_manager = _Manager(self._app.connector)
         self._opening = asyncio.Lock()
         self._outbox: dict[str, JobDeferrer] = {}
         self._sending: asyncio.Task[None] | None = None
