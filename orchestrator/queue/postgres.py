@@ -57,7 +57,12 @@ class _Manager(JobManager):
     its run for ever.
     """
 
-    async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
+    async def finish_job(  # its signature is the library's
+        self,
+        job: Job,
+        status: Status,
+        delete_job: bool,  # noqa: FBT001
+    ) -> None:
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(_was_lost),
             wait=wait_exponential(0.1, 5),
