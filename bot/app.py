@@ -128,6 +128,7 @@ def app_of(
 ) -> AsyncApp:
     """The Bolt app with every listener registered."""
     app = AsyncApp(
+        name="orchestrator",
         client=client,
         authorize=Authorize(bot.installations),  # type: ignore[arg-type] # it takes these, too
         signing_secret=signing_secret,

@@ -61,8 +61,7 @@ def _settled(state: RunState, finished: Finished) -> Action:
     if finished.outcome is Outcome.PAUSED:
         return Pause(finished)
     if finished.is_account_trouble:
-        is_known = state.asks(RequestKind.ACCOUNT)
-        return PutBack(finished) if is_known else AskAccount(finished)
+        return PutBack(finished) if state.asks_about_account else AskAccount(finished)
     if _may_try_again(state, finished):
         return TryAgain(finished)
     match finished.purpose:

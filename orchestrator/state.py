@@ -163,6 +163,11 @@ class RunState:
         return any(request.kind in _HOLDING for request in self.requests)
 
     @property
+    def asks_about_account(self) -> bool:
+        """Whether trouble with the account is known, whichever attempt met it first."""
+        return any(request.kind is RequestKind.ACCOUNT for request in self.requests)
+
+    @property
     def is_busy(self) -> bool:
         """Whether anything is under way."""
         return self.own.attempt_id is not None or self._counts[SubtaskStatus.RUNNING] > 0
@@ -248,7 +253,7 @@ class RunState:
         elif isinstance(action, Pause):
             self._pause(action.finished)
         elif isinstance(action, AskAccount | PutBack):
-            self._put_back(action.finished)
+            self._put_back(action)
         elif isinstance(action, AskBudget):
             self.requests.add(OpenRequest(RequestKind.BUDGET, None))
         else:
@@ -330,9 +335,11 @@ class RunState:
         if finished.purpose is Purpose.REVIEW:
             self.reviewed = _UNREVIEWED
 
-    def _put_back(self, finished: Finished) -> None:
+    def _put_back(self, action: AskAccount | PutBack) -> None:
         """The attempt does not count; what it was for waits until the account is in order."""
-        self.requests.add(OpenRequest(RequestKind.ACCOUNT, None))
+        finished = action.finished
+        if isinstance(action, AskAccount):
+            self.requests.add(OpenRequest(RequestKind.ACCOUNT, finished.subtask))
         self._unsee(finished)
         if finished.subtask is None:
             self.own = replace(self.own, attempt_id=None)

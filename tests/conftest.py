@@ -46,7 +46,7 @@ class Postgres:
     def create(self, template=None):
         """The URL of a new database, a copy of `template` where that is given."""
         name = f"test_{uuid4().hex[:12]}"
-        source = f" TEMPLATE {_name_of(template)}" if template else ""
+        source = f" TEMPLATE {_name_of(template)} STRATEGY FILE_COPY" if template else ""
         with psycopg.connect(self._uri, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}{source}")
         return self._uri.replace("/postgres?", f"/{name}?")

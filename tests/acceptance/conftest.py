@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shutil
 import sqlite3
 import sys
 from contextlib import asynccontextmanager, closing
@@ -61,7 +62,8 @@ def loud_messages(workspace):
 
 
 @pytest.fixture
-def settings(workspace, tmp_path):
+def settings(workspace, tmp_path, migrated_file):
+    shutil.copy(migrated_file, tmp_path / "orchestrator.db")
     return BotSettings(
         _env_file=None,
         database_url=f"sqlite+aiosqlite:///{tmp_path}/orchestrator.db",

@@ -10,7 +10,7 @@ from person import Person, answers, eventually, plan
 from sqlmodel import select
 
 from orchestrator import deadlines
-from orchestrator.commands import Answer, Choose, Create, Defaults, Redo, Stop
+from orchestrator.commands import Answer, Choose, Create, Defaults, Guide, Redo, Stop
 from orchestrator.errors import AccountError, InvalidInput, NotFound
 from orchestrator.model.base import Purpose, ToolCall, Usage
 from orchestrator.model.scripted import reply
@@ -454,6 +454,8 @@ async def test_trouble_with_the_account_is_one_request_however_many_attempts_fai
     gates = [model.gate(Purpose.SUBTASK, number) for number in (2, 3)]
     run_id = await person.ask_and_approve(concurrency=3)
     request = await person.request(run_id, RequestKind.ACCOUNT)
+    # What is said to a run has it read from its rows.
+    await person.do(Guide(run_id, "Be brief."))
     for gate in gates:
         gate.open()
 

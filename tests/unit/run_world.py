@@ -142,7 +142,9 @@ class World:
         elif isinstance(action, AskBreakdown):
             self.requests.add(OpenRequest(RequestKind.BREAKDOWN, None))
         elif isinstance(action, AskAccount):
-            self.requests.add(OpenRequest(RequestKind.ACCOUNT, None))
+            kinds = {request.kind for request in self.requests}
+            assert RequestKind.ACCOUNT not in kinds, "people were asked twice"
+            self.requests.add(OpenRequest(RequestKind.ACCOUNT, action.finished.subtask))
         elif isinstance(action, AskBudget):
             assert not self.running, "what runs could still come out cheaper"
             self.requests.add(OpenRequest(RequestKind.BUDGET, None))
@@ -264,7 +266,7 @@ class World:
         self._command()
 
     def account_is_fixed(self):
-        self.requests.discard(OpenRequest(RequestKind.ACCOUNT, None))
+        self.requests = {r for r in self.requests if r.kind is not RequestKind.ACCOUNT}
         self._command()
 
     def answer(self, subtask):
