@@ -86,7 +86,8 @@ async def test_a_neighbour_that_breaks_a_constraint_fails_alone(database):
     assert await ids_in(database) == ["T1", "T2"]
 
 
-async def test_being_cancelled_while_waiting_does_not_undo_a_write(database, database_url):
+async def test_being_cancelled_while_waiting_does_not_undo_a_write(database_url):
+    database = Database(database_url)
     held = Held("T1")
     waiting = asyncio.create_task(database.write(held))
     await held.begun()
