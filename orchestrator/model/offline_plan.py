@@ -43,7 +43,7 @@ _RANKS = {
 _SIZES = {"developer": "L", "reviewer": "S"}
 _OUTPUTS = {
     "researcher": "Findings as a short list, each with where it comes from.",
-    "analyst": "group cluster sort rank A comparison or calculation, and what follows from it.",
+    "analyst": "A comparison or calculation, and what follows from it.",
     "architect": "A design: the parts, how they fit, and why.",
     "developer": "Working code with a note on how to run it.",
     "writer": "A finished text in Markdown.",
@@ -161,7 +161,7 @@ def _json(id_: str, step: _Step, instructions: str) -> JsonObject:
 
 
 def _title(text: str) -> str:
-    return shorten(_capital(one_line(text).rstrip(" .;,:")), MAX_TITLE)
+    return shorten(_capital(one_line(text).rstrip(" .;,:")), MAX_TITLE) or "Do this"
 
 
 def _capital(text: str) -> str:

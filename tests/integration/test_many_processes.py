@@ -170,7 +170,8 @@ async def survives(person, postgres, url, seed, *, runs, troubles, restarts):
             trouble(chance.choice(workers.running))
         workers.resume()
         await eventually(partial(all_completed, person, runs), PATIENCE_S)
-        assert set(workers.end()) == {0}
+        # Whoever is told to end before it has begun just ends.
+        assert set(workers.end()) <= {0, -signal.SIGTERM}
     await check(person, runs)
 
 

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestrator.model.offline_plan import MAX_TITLE, plan_of
@@ -142,6 +142,7 @@ def test_a_circle_can_be_had(task):
     assert any(id_ in after[other] for id_ in after for other in after[id_])
 
 
+@example(task=":", count=1, feedback="")
 @given(
     task=st.text(max_size=200) | st.text("Research and then, write it.\n1-*2 ", max_size=200),
     count=st.none() | st.integers(1, 30),
