@@ -21,7 +21,7 @@ run: setup ## The local workspace, the bot and (without ANTHROPIC_API_KEY) the o
 	@PORT=$(PORT) $(BIN)/python -m bot local --with-bot
 
 test: setup
-	$(BIN)/python -m pytest -m "not soak" -n 4 --dist loadfile --no-loadscope-reorder $(TEST_OPTIONS)
+	$(BIN)/python -m pytest -m "not soak" -n 3 --dist loadfile --no-loadscope-reorder $(TEST_OPTIONS)
 
 soak: setup ## The long crash and chaos tests
 	$(BIN)/python -m pytest -m soak --timeout 1800 $(TEST_OPTIONS)
