@@ -25,7 +25,7 @@ _SWEPT_WITHIN_S = 30.0
 
 @contextlib.asynccontextmanager
 async def serving_health(orchestrator: Orchestrator, settings: BotSettings) -> AsyncIterator[int]:
-    """Answer `/health`, `/ready` and `/metrics` meanwhile, on a port of their own: gives it."""
+    """Answer `/healthz`, `/readyz` and `/metrics` meanwhile, on a port of their own: gives it."""
     assert settings.health_port is not None
     with listen(settings.host, settings.health_port, "HEALTH_PORT") as listener:
         async with listening(Starlette(routes=routes(orchestrator)), listener):
@@ -33,7 +33,7 @@ async def serving_health(orchestrator: Orchestrator, settings: BotSettings) -> A
 
 
 def routes(orchestrator: Orchestrator) -> list[Route]:
-    """`/health`, `/ready` and `/metrics`."""
+    """`/healthz`, `/readyz` and `/metrics`."""
 
     async def ready(_: Request) -> Response:
         found = await problem(orchestrator)
@@ -43,7 +43,7 @@ def routes(orchestrator: Orchestrator) -> list[Route]:
         said = await orchestrator.metrics.text(orchestrator.database)
         return Response(said, media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
-    return [Route("/health", _healthy), Route("/ready", ready), Route("/metrics", metrics)]
+    return [Route("/healthz", _healthy), Route("/readyz", ready), Route("/metrics", metrics)]
 
 
 async def _healthy(_: Request) -> Response:

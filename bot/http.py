@@ -69,7 +69,7 @@ async def run_http(
 
 
 def web_app(bot: Bot, app: AsyncApp) -> Starlette:
-    """`/slack/events` for everything Slack sends, and `/health` and others for who runs it."""
+    """`/slack/events` for everything Slack sends, and `/healthz` and others for who runs it."""
     handler = AsyncSlackRequestHandler(app)
 
     async def slack(request: Request) -> Response:

@@ -105,7 +105,7 @@ class BotSettings(Settings):
         alias="HEALTH_PORT",
         ge=0,
         le=65535,
-        description="A port for `/health`, `/ready` and `/metrics` without `--http`, which has "
+        description="A port for `/healthz`, `/readyz` and `/metrics` without `--http`, which has "
         "them on its own.",
     )
     host: str = Field(

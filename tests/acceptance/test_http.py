@@ -112,7 +112,7 @@ async def test_a_request_that_is_too_large_is_not_read(bot):
 
 async def test_it_is_healthy_and_ready(bot):
     _, slack = bot
-    for path in ("health", "ready"):
+    for path in ("healthz", "readyz"):
         async with slack.session.get(f"{slack.bot_url}/{path}") as answer:
             assert (answer.status, (await answer.json())["ok"]) == (200, True)
 
@@ -129,7 +129,7 @@ async def test_it_tells_what_it_measures(bot, ada):
     # As a worker or a bot over Socket Mode has it.
     alone = here.settings.model_copy(update={"health_port": 0})
     async with serving_health(here.orchestrator, alone) as port:
-        for path in ("health", "ready", "metrics"):
+        for path in ("healthz", "readyz", "metrics"):
             async with slack.session.get(f"http://127.0.0.1:{port}/{path}") as answer:
                 assert answer.status == 200
 
@@ -138,7 +138,7 @@ async def test_it_is_not_ready_when_the_engine_has_stopped_looking_for_work(bot)
     here, slack = bot
     await here.orchestrator.engine.stop()
     here.orchestrator.engine.swept_at -= 3600
-    async with slack.session.get(f"{slack.bot_url}/ready") as answer:
+    async with slack.session.get(f"{slack.bot_url}/readyz") as answer:
         assert answer.status == 503
         assert "looked for work" in (await answer.json())["problem"]
 
