@@ -63,5 +63,5 @@ def normalized(name: str) -> str:
     """The name of a schedule as it is stored, however it was typed. Raises InvalidInput."""
     typed = name.strip().strip("`").upper()
     if not typed:
-        raise InvalidInput("Which one? Say its short name, for example `/schedules pause S-4KQ2`.")
+        raise InvalidInput("Which one? Say its short name, for example “/schedules pause S-4KQ2”.")
     return typed if typed.startswith("S-") else f"S-{typed}"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _DRAWING_S = 60.0
-_MOST_LABEL = 46
+_MOST_LABEL = 60
 # A time in which nothing ran is cut short when it is longer than this part of the rest.
 _LONG_PAUSE = 0.15
 _CUT_TO = 0.04
@@ -228,14 +228,17 @@ async def picture(shown: Chart) -> bytes:
 _PAPER, _INK, _FAINT, _STRIPE, _PATH = "#ffffff", "#1d1c1d", "#616061", "#f4f4f6", "#5b2a86"
 _COLOURS = {
     _WORKED: ("#2f7d5b", "done"),
-    _FAILED: ("#d64545", "failed, tried again or given up"),
+    _FAILED: ("#d64545", "failed"),
     _BROKEN_OFF: ("#9a9aa3", "broken off"),
     _RUNNING: ("#4a78c8", "running"),
     _ASKED: ("#c98a1b", "asked somebody"),
     _WAITED: ("#b9b9c2", "waiting"),
 }
-_INCHES_WIDE, _INCHES_A_ROW, _INCHES_AROUND = 11.0, 0.3, 1.7
-_MOST_TICKS = 8
+# Small and with large letters, to be read at the width of a thread. Labels are above their bars.
+_INCHES_WIDE, _INCHES_A_ROW, _INCHES_AROUND, _DOTS_AN_INCH = 6.2, 0.5, 1.9, 160
+_TITLE_PT, _WORDS_PT, _SMALL_PT = 15, 11, 9.5
+_LABEL_AT, _BAR_AT = -0.22, 0.2
+_MOST_TICKS = 6
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 
 
@@ -254,7 +257,14 @@ def draw(shown: Chart) -> bytes:
     _draw_axis(axes, shown, cut)
     _draw_words(axes, shown, height)
     content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=110, facecolor=_PAPER, bbox_inches="tight")
+    figure.savefig(
+        content,
+        format="png",
+        dpi=_DOTS_AN_INCH,
+        facecolor=_PAPER,
+        bbox_inches="tight",
+        pad_inches=0.2,
+    )
     plt.close(figure)
     return content.getvalue()
 
@@ -269,22 +279,22 @@ def _draw_rows(axes: Axes, shown: Chart, cut: Sequence[Pause]) -> None:
             is_wait = bar.kind == _WAITED
             is_outlined = row.is_critical and not is_wait
             axes.barh(
-                line,
+                line + _BAR_AT,
                 max(end - start, 0 if is_wait else width / 300),
                 left=start,
-                height=0.1 if is_wait else 0.62,
+                height=0.08 if is_wait else 0.34,
                 color=_COLOURS[bar.kind][0],
                 edgecolor=_PATH if is_outlined else _PAPER,
                 linewidth=1.6 if is_outlined else 0.0,
                 zorder=3,
             )
         axes.text(
-            -width / 100,
-            line,
+            width / 200,
+            line + _LABEL_AT,
             f"◆ {row.label}" if row.is_critical else row.label,
-            ha="right",
             va="center",
-            fontsize=9,
+            fontsize=_WORDS_PT,
+            zorder=4,
             color=_PATH if row.is_critical else _INK,
             parse_math=False,
         )
@@ -296,11 +306,11 @@ def _draw_pauses(axes: Axes, cut: Sequence[Pause]) -> None:
         axes.axvspan(start, start + pause.shown, color="#e3e3e8", zorder=2)
         axes.text(
             start + pause.shown / 2,
-            -0.62,
+            -0.55,
             f"{span(pause.end - pause.start)} idle",
             ha="center",
             va="bottom",
-            fontsize=7,
+            fontsize=_SMALL_PT,
             color=_FAINT,
         )
 
@@ -308,9 +318,9 @@ def _draw_pauses(axes: Axes, cut: Sequence[Pause]) -> None:
 def _draw_axis(axes: Axes, shown: Chart, cut: Sequence[Pause]) -> None:
     ticks = _ticks(shown.end, cut)
     axes.set_xticks([position(tick, cut) for tick in ticks], [span(tick) for tick in ticks])
-    axes.tick_params(axis="x", labelsize=8, colors=_FAINT, length=0)
+    axes.tick_params(axis="x", labelsize=_SMALL_PT, colors=_FAINT, length=0)
     axes.set_yticks([])
-    axes.set_ylim(len(shown.rows) - 0.4, -0.6)
+    axes.set_ylim(len(shown.rows) - 0.45, -0.5)
     axes.set_xlim(0, (position(shown.end, cut) or 1.0) * 1.01)
     axes.grid(axis="x", color="#dddde2", linewidth=0.7, zorder=1)
     axes.set_axisbelow(True)
@@ -331,10 +341,24 @@ def _draw_words(axes: Axes, shown: Chart, height: float) -> None:
 
     figure = axes.get_figure()
     assert figure is not None
-    top = 1.0 + 0.62 / height
-    axes.text(0, top, shown.title, transform=axes.transAxes, fontsize=13, weight="bold", color=_INK)
+    top = 1.0 + 0.68 / height
     axes.text(
-        0, top - 0.24 / height, shown.subtitle, transform=axes.transAxes, fontsize=9, color=_FAINT
+        0,
+        top,
+        shown.title,
+        transform=axes.transAxes,
+        fontsize=_TITLE_PT,
+        weight="bold",
+        color=_INK,
+        parse_math=False,
+    )
+    axes.text(
+        0,
+        top - 0.27 / height,
+        shown.subtitle,
+        transform=axes.transAxes,
+        fontsize=_WORDS_PT,
+        color=_FAINT,
     )
     used = {bar.kind for row in shown.rows for bar in row.bars}
     key = [
@@ -347,9 +371,12 @@ def _draw_words(axes: Axes, shown: Chart, height: float) -> None:
         handles=key,
         loc="upper left",
         bbox_to_anchor=(0, -0.28 / height),
-        ncols=len(key),
+        ncols=4,
         frameon=False,
-        fontsize=8,
+        borderpad=0,
+        columnspacing=1.4,
+        handlelength=1.6,
+        fontsize=_SMALL_PT,
     )
 
 

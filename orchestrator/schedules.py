@@ -189,4 +189,4 @@ def _in_words(cron: str) -> str:
 
 
 def _for_example() -> str:
-    return f"For example, `{EXAMPLE}` is {_in_words(EXAMPLE)}."
+    return f"For example, “{EXAMPLE}” is {_in_words(EXAMPLE)}."

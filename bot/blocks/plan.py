@@ -55,11 +55,11 @@ def replaced(view: RunView, revision: int) -> Payload:
     """What stands where revision `revision` was proposed, once it is no longer the plan."""
     name = f"*{view.name}*"
     if view.revision > revision:
-        said = f"Revision {revision} of the plan of {name} was replaced by revision {view.revision}"
+        said = f"This plan of {name} was replaced by revision {view.revision}"
     elif view.status is RunStatus.PLANNING:
-        said = f"Revision {revision} of the plan of {name} is being replaced: re-planning"
+        said = f"This plan of {name} is being replaced: re-planning"
     else:
-        said = f"Revision {revision} of the plan of {name} is no longer up for approval"
+        said = f"This plan of {name} is no longer up for approval"
     return Payload([context(f"🗂️ {said}.")], f"{said.replace('*', '')}.")
 
 

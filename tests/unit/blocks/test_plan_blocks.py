@@ -105,7 +105,7 @@ def test_an_older_plan_says_what_became_of_it_and_has_no_buttons():
     newer = checked(plan.replaced(run(revision=3), 1))
     again = checked(plan.replaced(run(RunStatus.PLANNING), 1))
 
-    assert newer.text == "Revision 1 of the plan of R-7F3K was replaced by revision 3."
+    assert newer.text == "This plan of R-7F3K was replaced by revision 3."
     assert "re-planning" in again.text
     assert labels(newer.blocks) == labels(again.blocks) == []
 
