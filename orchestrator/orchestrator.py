@@ -22,6 +22,7 @@ from orchestrator.metrics import Metrics
 from orchestrator.model.base import Model
 from orchestrator.model.deferred import Deferred
 from orchestrator.model.prices import PriceList
+from orchestrator.model.rates import Ledger
 from orchestrator.queue import waker_of
 from orchestrator.queue.base import Waker
 from orchestrator.roles import Roles
@@ -31,6 +32,7 @@ from orchestrator.store.load import Deployment, Estimate, expected_usd
 from orchestrator.store.lock import lock
 from orchestrator.store.migrate import migrate
 from orchestrator.store.move import refuse_half_moved
+from orchestrator.store.rates import SharedLedger
 from orchestrator.store.tables import Attempt, Request, Run, RunStatus
 from orchestrator.tools.configuration import ToolsConfig
 from orchestrator.tools.toolbox import Toolbox
@@ -114,7 +116,7 @@ class Orchestrator:
                 async with _waker(database) as waker:
                     yield cls(database, roles, settings, None, waker)
                 return
-            chosen = model or model_of(settings)
+            chosen = model or model_of(settings, _ledger(database))
             price = price or (free if model else price_of(settings))
             engine = Engine(database, chosen, roles, settings, toolbox, estimate, price)
             await engine.start()
@@ -252,7 +254,12 @@ def price_of(settings: Settings) -> Price:
     return PriceList.load(settings.prices_file).worst_case
 
 
-def model_of(settings: Settings) -> Model:
+def _ledger(database: Database) -> Ledger | None:
+    """Where the processes at work count together what they ask the model; None for one alone."""
+    return None if database.is_sqlite else SharedLedger(database)
+
+
+def model_of(settings: Settings, ledger: Ledger | None = None) -> Model:
     """The model that the settings name. Raises ConfigurationError where its key is missing."""
     if settings.model == "offline":
         from orchestrator.model.offline import OfflineModel
@@ -265,10 +272,10 @@ def model_of(settings: Settings) -> Model:
             "to try everything without one."
         )
     prices = PriceList.load(settings.prices_file)
-    return Deferred(partial(_anthropic, settings, prices))
+    return Deferred(partial(_anthropic, settings, prices, ledger))
 
 
-def _anthropic(settings: Settings, prices: PriceList) -> Model:
+def _anthropic(settings: Settings, prices: PriceList, ledger: Ledger | None) -> Model:
     # Its library takes seconds to load and a third of the memory of a process that waits.
     from orchestrator.model.anthropic import AnthropicModel
 
@@ -277,4 +284,5 @@ def _anthropic(settings: Settings, prices: PriceList) -> Model:
         api_key=key.get_secret_value() if key else "none",
         base_url=settings.anthropic_base_url,
         prices=prices,
+        ledger=ledger,
     )

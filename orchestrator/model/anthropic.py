@@ -17,7 +17,7 @@ from orchestrator.model.exchange import Exchange
 from orchestrator.model.firsts import Firsts
 from orchestrator.model.messages import Style
 from orchestrator.model.prices import PriceList
-from orchestrator.model.rates import Rates
+from orchestrator.model.rates import Ledger, Rates
 
 DEFAULT_BASE_URL = "https://api.anthropic.com"
 # The last API version that takes a temperature.
@@ -35,7 +35,7 @@ class AnthropicModel:
     an `api_version` up to SAMPLING_VERSION, is sent a temperature. A reply that brings nothing
     for `stall_s` seconds is given up; other servers than the default one may think for as long
     as the call has time, unless it is given. All calls of a key belong into one such object: it
-    knows the limits of the key.
+    knows the limits of the key, through `ledger` together with other processes.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class AnthropicModel:
         api_version: str | None = None,
         sleep: Sleep = asyncio.sleep,
         stall_s: float | None = None,
+        ledger: Ledger | None = None,
     ):
         self.prices = prices or PriceList.load()
         self.sleep = sleep
@@ -55,7 +56,7 @@ class AnthropicModel:
         self.other_server = _is_other(base_url)
         self.stall_s = stall_s if stall_s or self.other_server else _STALL_S
         self.firsts = Firsts()
-        self.rates = Rates()
+        self.rates = Rates(ledger)
         self.client = anthropic.AsyncAnthropic(
             # Servers of one's own often want no key, the SDK always does.
             api_key=api_key.strip() or "none",

@@ -157,13 +157,13 @@ class Exchange:
         timeout = httpx2.Timeout(silence_s, connect=min(left_s, _CONNECT_S))
         try:
             async with self.model.client.messages.stream(**request, timeout=timeout) as stream:
-                place.told(stream.response.headers)
+                await place.told(stream.response.headers)
                 self.request_id = stream.request_id
                 if streaming.is_whole(stream.response):
                     return await self._whole(stream.response, turn, place)
                 return await self._streamed(stream, turn, place)
-        except anthropic.RateLimitError as error:
-            place.refused(error.response.headers, transport.retry_after_s(error))
+        except (anthropic.RateLimitError, anthropic.OverloadedError) as error:
+            await place.refused(error.response.headers, transport.retry_after_s(error))
             raise
 
     def _request(self) -> JsonObject:

@@ -2,204 +2,164 @@
 
 The service says with each reply what it allows a minute, what remains, and when that is full
 again. What was sent since is taken off until the next reply tells.
+
+All of that is one ledger, a record for each model, and every step of a call is one change of the
+record: it is let through, it is answered or refused, it is over. Where one process works the
+ledger is in its memory. Processes that share a key share a ledger in their database
+(`orchestrator.store.rates`), so that what any of them sends or is told counts for all, and none
+of them asks while one was told to wait. Dividing the limit by the number of processes would need
+no table, but leaves unused what a process without work does not ask for.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from enum import StrEnum
-from itertools import count
+from math import inf
+from typing import Protocol, TypeVar
+
+import structlog
 
 from orchestrator.model.base import Usage
+from orchestrator.model.limits import Limits
 
-# Limits are by the minute.
-_PERIOD_S = 60.0
-# Resets are told in whole seconds, and what remains in thousands of tokens.
-_SLACK_S = 3.0
-_ROUNDED_S = 1.0
-# A clock that differs by more from the service's is not asked.
-_SKEW_S = 2.0
-# What is left alone of a limit. Tokens, which are told in thousands, or of a small limit this
-# part; of requests what covers that clocks do not go quite alike.
-_SPARED_TOKENS = 1_000
-_SPARED_PART = 0.02
-_SPARED_REQUESTS = 0.1
-# Until a first reply has told the limits: so many calls at once, or more after so many seconds.
-_MOST_UNTOLD = 10
-_UNTOLD_S = 5.0
-# Tokens an answer is taken to have until it is known how long they are.
-_USUAL_OUTPUT = 1_000
-_WEIGHT_OF_NEWEST = 0.1
+T = TypeVar("T")
+# Given a record and the time of the ledger's clock in seconds. It changes the record.
+Change = Callable[[Limits, float], T]
 
+# A call that has not left so long after its time has nobody any more who would say so.
+_OVERDUE_S = 30.0
 
-class Kind(StrEnum):
-    """What is limited, as the headers name it."""
-
-    REQUESTS = "requests"
-    INPUT = "input-tokens"
-    OUTPUT = "output-tokens"
+log = structlog.get_logger(__name__)
 
 
 class NoPlace(Exception):
     """The limits do not allow the call within its time."""
 
 
-@dataclass(slots=True)
-class _Allowance:
-    """One limit as it was told `seen_at`, by the clock of the loop; `used` has come since.
+class NoLedger(Exception):
+    """The ledger cannot be reached just now."""
 
-    One that `fills` does so all the time, until it is full; others are full again at once.
-    """
 
-    limit: float
-    remaining: float
-    seen_at: float
-    full_at: float
-    fills: bool
-    spared: float
-    used: float = 0.0
+class Ledger(Protocol):
+    """Keeps what is known of the limits of each model."""
 
-    def wait_s(self, cost: float, reserved: float, now: float) -> float:
-        """Seconds until `cost` can be taken, while `reserved` is not yet known to the service."""
-        if now >= self.full_at:
-            self.remaining, self.used = self.limit, 0.0
-            self.seen_at, self.full_at = now, now + _PERIOD_S
-        per_s = self.limit / _PERIOD_S if self.fills else 0.0
-        level = min(self.limit, self.remaining + per_s * (now - self.seen_at)) - self.used
-        missing = min(cost + self.spared, self.limit) + reserved - level
-        if missing <= 1e-6:
-            return 0.0
-        until_full_s = max(self.full_at - now, 0.001)
-        return min(missing / per_s, until_full_s) if per_s else until_full_s
+    # Others may change it, so whoever waits looks again after so many seconds.
+    look_again_s: float
+
+    async def change(self, model: str, change: Change[T]) -> T:
+        """Apply `change` to the model's record, with nobody else at it. Raises NoLedger."""
+        ...
+
+
+class OwnLedger:
+    """The ledger of a process that is the only one at work."""
+
+    look_again_s = inf
+
+    def __init__(self) -> None:
+        self._of: dict[str, Limits] = {}
+
+    async def change(self, model: str, change: Change[T]) -> T:
+        return change(self._of.setdefault(model, Limits()), _now())
 
 
 @dataclass(eq=False, slots=True)
 class Place:
-    """A call that was let through; it counts until it ends."""
+    """A call that was let through; it counts until it ends. Without a number nobody counts it."""
 
-    number: int
-    costs: dict[Kind, float]
-    limits: _Limits
+    line: _Line
+    number: int | None
     is_refused: bool = False
     usage: Usage | None = None
 
-    def told(self, headers: Mapping[str, str]) -> None:
+    async def told(self, headers: Mapping[str, str]) -> None:
         """The service has answered with these headers."""
-        self.limits.read(headers, self.number)
+        await self._note(lambda limits, number, now: limits.read(headers, number, now))
 
-    def refused(self, headers: Mapping[str, str], retry_after_s: float) -> None:
+    async def refused(self, headers: Mapping[str, str], retry_after_s: float) -> None:
         """The service has refused the call: nobody is to ask again before it says so."""
         self.is_refused = True
-        self.limits.hold(retry_after_s)
-        self.told(headers)
+
+        def note(limits: Limits, number: int, now: float) -> None:
+            limits.hold(now + retry_after_s)
+            limits.read(headers, number, now)
+
+        await self._note(note)
+
+    async def leave(self) -> None:
+        """The call is over."""
+        await self._note(
+            lambda limits, number, _: limits.leave(number, self.usage, is_refused=self.is_refused)
+        )
+
+    async def _note(self, note: Callable[[Limits, int, float], None]) -> None:
+        number = self.number
+        if number is None:
+            return
+        try:
+            await self.line.change(lambda limits, now: note(limits, number, now))
+        except NoLedger as error:
+            # The next reply tells what remains; the place is free when its time is up.
+            log.warning("rates_not_noted", error=str(error))
 
 
 @dataclass(slots=True)
-class _Limits:
-    """What is known of the limits of one model, and the calls that count against them."""
+class _Line:
+    """Those here who wait for the limits of one model."""
 
-    allowances: dict[Kind, _Allowance] = field(default_factory=dict)
-    places: set[Place] = field(default_factory=set)
-    seen: int = -1
-    is_told: bool = False
-    untold_until: float | None = None
-    held_until: float = 0.0
-    usual_output: float = _USUAL_OUTPUT
-    line: asyncio.Lock = field(default_factory=asyncio.Lock)
+    model: str
+    ledger: Ledger
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     news: asyncio.Event = field(default_factory=asyncio.Event)
-    numbers: count[int] = field(default_factory=count)
 
     async def enter(self, input_tokens: int, max_tokens: int, within_s: float) -> Place:
         """Wait in line until there is a place. Raises NoPlace."""
         until = _now() + within_s
+
+        def look(limits: Limits, now: float) -> tuple[int | None, float]:
+            wait_s = limits.wait_s(input_tokens, max_tokens, now)
+            if wait_s > 0:
+                return None, wait_s
+            over_at = now + within_s + _OVERDUE_S
+            return limits.enter(input_tokens, max_tokens, over_at), 0.0
+
         try:
-            async with asyncio.timeout_at(until), self.line:
-                costs = self._costs(input_tokens, max_tokens)
-                while (wait_s := self._wait_s(costs)) > 0:
-                    if _now() + wait_s > until:
-                        raise NoPlace
-                    await self._news_within(wait_s)
+            async with asyncio.timeout_at(until), self.turn:
+                return Place(self, await self._number(look, until))
         except TimeoutError as error:
             raise NoPlace from error
-        place = Place(next(self.numbers), costs, self)
-        self.places.add(place)
-        return place
+        except NoLedger as error:
+            # Limits only save refusals: the call goes on without them.
+            log.warning("rates_not_known", error=str(error))
+            return Place(self, None)
 
-    def leave(self, place: Place) -> None:
-        """The call of `place` is over: what it has used is no longer a guess."""
-        self.places.discard(place)
-        if place.usage is not None:
-            longer = place.usage.output_tokens - self.usual_output
-            self.usual_output += longer * _WEIGHT_OF_NEWEST
-        for kind, allowance in self.allowances.items():
-            if not place.is_refused and (kind is Kind.OUTPUT or place.number > self.seen):
-                allowance.used += _used(place, kind)
+    async def _number(self, look: Change[tuple[int | None, float]], until: float) -> int:
+        while True:
+            self.news.clear()
+            number, wait_s = await self.ledger.change(self.model, look)
+            if number is not None:
+                return number
+            if _now() + wait_s > until:
+                raise NoPlace
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(wait_s, self.ledger.look_again_s)):
+                    await self.news.wait()
+
+    async def change(self, change: Change[None]) -> None:
+        await self.ledger.change(self.model, change)
         self.news.set()
-
-    def hold(self, seconds: float) -> None:
-        """Let nobody through for so long."""
-        self.held_until = max(self.held_until, _now() + seconds)
-
-    def read(self, headers: Mapping[str, str], number: int) -> None:
-        """Learn from the reply to the call of that number, unless a newer one was read before."""
-        told = {kind: _allowance(headers, kind) for kind in Kind}
-        known = {kind: allowance for kind, allowance in told.items() if allowance is not None}
-        self.is_told = True
-        self.news.set()
-        if known and number > self.seen:
-            self.seen = number
-            self.allowances |= known
-
-    def _costs(self, input_tokens: int, max_tokens: int) -> dict[Kind, float]:
-        return {
-            Kind.REQUESTS: 1,
-            Kind.INPUT: input_tokens,
-            Kind.OUTPUT: min(self.usual_output, max_tokens),
-        }
-
-    def _wait_s(self, costs: Mapping[Kind, float]) -> float:
-        now = _now()
-        waits = (
-            allowance.wait_s(costs[kind], self._reserved(kind), now)
-            for kind, allowance in self.allowances.items()
-        )
-        return max(self.held_until - now, self._untold_s(now), *waits, 0.0)
-
-    def _untold_s(self, now: float) -> float:
-        """Seconds to wait for a first reply, since nothing is known of the limits."""
-        if self.is_told or len(self.places) < _MOST_UNTOLD:
-            return 0.0
-        self.untold_until = self.untold_until or now + _UNTOLD_S
-        return self.untold_until - now
-
-    def _reserved(self, kind: Kind) -> float:
-        """What calls under way may still use that the service had not counted when it told.
-
-        It counts a request and its input when it takes it up, output as it is written.
-        """
-        return sum(
-            place.costs[kind]
-            for place in self.places
-            if kind is Kind.OUTPUT or place.number > self.seen
-        )
-
-    async def _news_within(self, seconds: float) -> None:
-        self.news.clear()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self.news.wait()
 
 
 class Rates:
-    """The limits of all models of one key. Whoever shares the key in this process shares this."""
+    """The limits of all models of one key, for whoever shares the key here and, with a ledger
+    between processes, elsewhere."""
 
-    def __init__(self) -> None:
-        self._of: dict[str, _Limits] = {}
+    def __init__(self, ledger: Ledger | None = None) -> None:
+        self._ledger = ledger or OwnLedger()
+        self._lines: dict[str, _Line] = {}
 
     @asynccontextmanager
     async def place(
@@ -209,56 +169,12 @@ class Rates:
 
         Raises NoPlace as soon as it is clear that they will not.
         """
-        limits = self._of.setdefault(model, _Limits())
-        place = await limits.enter(input_tokens, max_tokens, within_s)
+        line = self._lines.setdefault(model, _Line(model, self._ledger))
+        place = await line.enter(input_tokens, max_tokens, within_s)
         try:
             yield place
         finally:
-            limits.leave(place)
-
-
-def _used(place: Place, kind: Kind) -> float:
-    usage = place.usage
-    if usage is None or kind is Kind.REQUESTS:
-        return place.costs[kind]
-    if kind is Kind.OUTPUT:
-        return usage.output_tokens
-    # What comes from the cache does not count.
-    return usage.input_tokens + usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
-
-
-def _allowance(headers: Mapping[str, str], kind: Kind) -> _Allowance | None:
-    """What the headers say of one limit; None where they say nothing of use."""
-    prefix = f"anthropic-ratelimit-{kind}"
-    try:
-        limit = float(headers[f"{prefix}-limit"])
-        remaining = float(headers[f"{prefix}-remaining"])
-        full_in_s = _until_s(headers[f"{prefix}-reset"], headers.get("date"))
-    except (KeyError, ValueError, TypeError):
-        return None
-    if not 0 < limit < float("inf") or not 0 <= remaining <= limit:
-        return None
-    now = _now()
-    # A bucket that fills evenly needs just the time for what is missing; else it is a window.
-    fills = abs(full_in_s - _PERIOD_S * (1 - remaining / limit)) <= _SLACK_S
-    full_at = now + max(full_in_s, 0.0) + _ROUNDED_S
-    return _Allowance(limit, remaining, now, full_at, fills, _spared(kind, limit, fills=fills))
-
-
-def _spared(kind: Kind, limit: float, *, fills: bool) -> float:
-    if kind is Kind.REQUESTS:
-        return _SPARED_REQUESTS if fills else 0.0
-    return min(_SPARED_TOKENS, limit * _SPARED_PART)
-
-
-def _until_s(reset: str, date: str | None) -> float:
-    """Seconds until `reset` (RFC 3339), by the clock of the service where ours is wrong."""
-    now = datetime.now(UTC)
-    if date is not None:
-        theirs = parsedate_to_datetime(date)
-        if abs((theirs - now).total_seconds()) > _SKEW_S:
-            now = theirs
-    return (datetime.fromisoformat(reset) - now).total_seconds()
+            await place.leave()
 
 
 def _now() -> float:

@@ -37,7 +37,7 @@ _ROWS_AT_ONCE = 200
 # Rows that hold whole files.
 _FILES_AT_ONCE = 4
 # Made anew by triggers and processes in the target, or not about runs.
-_STAY = frozenset({"run_text", "process", "lease", "oldest_code", "moved"})
+_STAY = frozenset({"run_text", "process", "lease", "model_limits", "oldest_code", "moved"})
 # The mark that says which file a target is filled from.
 _SOURCE = "source"
 _CHECKSUMS = 2**256

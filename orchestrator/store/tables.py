@@ -629,6 +629,15 @@ class Lease(_Table, table=True):
     until: datetime = Field(sa_type=UtcDateTime)
 
 
+class ModelLimits(_Table, table=True):
+    """What processes know together of the rate limits of a model, in the form of `Limits`."""
+
+    __tablename__ = "model_limits"
+
+    model: str = Field(primary_key=True)
+    limits: dict[str, Any] = Field(sa_type=JSON)
+
+
 class OldestCode(_Table, table=True):
     """The oldest code that may use these tables, by the last migration it knows. One row."""
 

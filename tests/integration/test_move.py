@@ -31,7 +31,7 @@ from orchestrator.store.tables import AttemptStatus, EventRow, RunStatus, Team, 
 ROOT = Path(__file__).parents[2]
 NOON = datetime(2026, 2, 28, 12, 0, 0, 123456, tzinfo=UTC)
 HOSTILE = "<!channel> '; DROP TABLE run; -- \\u0000 \\N \t\r\n %s :x {} 日本 👩‍👩‍👧 \u202e"
-MADE_ANEW = {"run_text", "process", "lease", "oldest_code", "moved"}
+MADE_ANEW = {"run_text", "process", "lease", "model_limits", "oldest_code", "moved"}
 ROWS = 3
 
 
