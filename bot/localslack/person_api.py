@@ -84,7 +84,7 @@ async def workspace_(ask: Ask) -> JsonObject:
             {name: shortcut.get(name, "") for name in ("callback_id", "name", "type")}
             for shortcut in here.manifest.shortcuts
         ],
-        "bot_connected": here.sockets.connected,
+        "bot_connected": here.sockets.count > 0,
         "app_installed": here.directory.is_installed,
         "welcome": asdict(here.welcome),
     }

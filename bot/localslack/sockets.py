@@ -90,9 +90,9 @@ class Sockets:
         self._arrived = asyncio.Event()
 
     @property
-    def connected(self) -> bool:
-        """Whether a bot is there."""
-        return bool(self._connections)
+    def count(self) -> int:
+        """How many connections there are; none where no bot is there."""
+        return len(self._connections)
 
     async def wait_connected(self, timeout: float) -> None:
         """Return when a bot is connected; raises TimeoutError."""

@@ -97,15 +97,18 @@ async def bot(start_bot):
 
 @pytest.fixture
 def start_process(workspace, tmp_path):
-    """Start the bot as a process of its own, over the same database; it is killed in the end."""
+    """Start the bot as a process of its own, over the same database; it is killed in the end.
+
+    What is `more` goes into its environment.
+    """
 
     @asynccontextmanager
-    async def start(*arguments):
+    async def start(*arguments, **more):
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             *(arguments or ("bot",)),
-            env=environment(workspace, tmp_path),
+            env=environment(workspace, tmp_path) | more,
             cwd=ROOT,
             stdin=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
