@@ -10,7 +10,7 @@ from typing import Any
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from orchestrator import material, playbooks, worker
+from orchestrator import material, planner, playbooks, worker
 from orchestrator.attempts import Parameters
 from orchestrator.context import Context, SubtaskResult
 from orchestrator.model.base import Purpose
@@ -67,7 +67,9 @@ async def build(
         context = replace(context, kit=kit, tool_context=about, pictures=pictures)
     if context.purpose is Purpose.PLAN:
         known = await playbooks.all_of(database, live.run.team_id, settings.playbooks)
-        context = replace(context, playbooks=known)
+        kit = (await toolbox.kit(planner.ROLE)).reading(without=planner.of_no_use(context))
+        about = material.of(database, live)
+        context = replace(context, playbooks=known, kit=kit, tool_context=about)
     if wanted := _wanted(live, row):
         context = replace(context, results=await _results(database, live, wanted))
     if context.purpose is Purpose.SYNTHESIS:

@@ -39,8 +39,16 @@ otherwise null. `roles` defines a new role only if none of the existing ones fit
 
 Roles:
 {roles}
-{playbooks}
+{look}{playbooks}
 {untrusted}"""
+
+# What the tools file calls it: it may look at what there is before it plans.
+ROLE = "planner"
+
+_LOOK = """
+Where the plan depends on what is in a file or can be looked up, look first with your tools, and \
+no more than the plan needs: the work itself is for the subtasks.
+"""
 
 _STRATEGIES = {
     "dependency_based": (
@@ -152,17 +160,29 @@ def prepare(context: Context) -> Call:
             max_subtasks=context.settings.max_subtasks,
             roles=_described(context.roles),
             strategy=_STRATEGIES[context.settings.strategy],
+            look=_LOOK if context.kit.tools or context.kit.server_tools else "",
             playbooks=_listed(context.playbooks),
             untrusted=prompts.UNTRUSTED,
         ),
         messages=({"role": "user", "content": _question(context)},),
         schema=PLAN_SCHEMA,
+        tools=context.kit.tools,
+        server_tools=context.kit.server_tools,
         effort=context.parameters.effort,
         temperature=context.parameters.temperature,
         max_tokens=context.parameters.max_tokens,
         timeout_s=context.parameters.timeout_s,
         task=context.task,
         attempt=context.number,
+    )
+
+
+def of_no_use(context: Context) -> frozenset[str]:
+    """The tools that would bring nothing before there is a plan, or for this task."""
+    return frozenset(
+        {"current_date", "calculate", "read_result", "save_file"}
+        | ({"read_file"} if not context.files else set())
+        | ({"read_thread"} if not context.thread else set())
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from orchestrator import schemas, text
@@ -34,6 +34,15 @@ class Kit:
     def tools(self) -> tuple[Tool, ...]:
         """What the model is told of the tools that run here."""
         return tuple(offer.tool for offer, _ in self._held.values())
+
+    def reading(self, without: Collection[str] = ()) -> Kit:
+        """What of it changes nothing, and is not among `without`."""
+        held = {
+            name: (offer, source)
+            for name, (offer, source) in self._held.items()
+            if not offer.changes and name not in without
+        }
+        return replace(self, _held=held)
 
     def offer(self, name: str) -> Offer | None:
         """The tool of that name, None where the worker has none."""

@@ -108,6 +108,42 @@ async def until_called(shop, count=1):
 # --- tools that only look ------------------------------------------------------------------
 
 
+async def test_the_planner_looks_before_it_plans_and_can_change_nothing(person, model, shop):
+    looks = reply("", tool_calls=[ToolCall("a", "look", {}), ToolCall("b", "order", {"what": 1})])
+    model.enqueue(looks, purpose=Purpose.PLAN)
+    run_id = await person.ask()
+
+    await person.until(run_id, RunStatus.PROPOSED)
+    assert shop.made == [("look", {})]
+    first, second = model.calls_for(Purpose.PLAN)
+    assert [tool.name for tool in first.tools] == ["look"]
+    assert "look of {} is done" in asked(second)
+    rows = await tool_calls(person, run_id)
+    assert [(row.name, row.subtask, row.is_error) for row in rows] == [
+        ("look", None, False),
+        ("order", None, True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "tools"),
+    [
+        ({}, []),
+        ({"context": "Ada: the budget is 100."}, ["read_thread"]),
+        ({"files": (NewFile("a.csv", "text/csv", 3, "F1"),)}, ["read_file"]),
+    ],
+)
+async def test_the_planner_is_given_what_there_is_to_look_at(settings, model, given, tools):
+    async with Orchestrator.open(settings, model) as opened:
+        person = Person(opened)
+        run_id = await person.ask(**given)
+        for file in await opened.attachments.pending():
+            await opened.attachments.read(file, b"a,b")
+        await person.until(run_id, RunStatus.PROPOSED)
+    (call,) = model.calls_for(Purpose.PLAN)
+    assert [tool.name for tool in call.tools] == tools
+
+
 async def test_a_worker_uses_tools_until_it_has_its_result(person, model, shop):
     model.enqueue(uses("look", at="a"), uses("look", at="b"), purpose=Purpose.SUBTASK)
     run_id = await person.ask_and_approve()

@@ -137,7 +137,7 @@ def test_nonsense_is_refused_in_words(cron, problem):
 
 def test_what_cannot_be_read_is_explained_with_an_example():
     with pytest.raises(
-        InvalidInput, match="For example, `0 9 \\* \\* mon-fri` is at 09:00, Monday"
+        InvalidInput, match="For example, “0 9 \\* \\* mon-fri” is at 09:00, Monday"
     ):
         read("whenever")
 
