@@ -4,7 +4,7 @@ COPY pyproject.toml constraints.txt README.md ./
 COPY orchestrator orchestrator
 COPY bot bot
 RUN python -m venv /venv \
-    && /venv/bin/pip install --no-cache-dir -c constraints.txt '.[postgres]'
+    && /venv/bin/pip install --no-cache-dir -c constraints.txt '.[postgres,otel]'
 
 FROM python:3.12-slim
 RUN useradd --create-home --uid 10001 orchestrator \

@@ -89,7 +89,7 @@ class Clock:
     async def expire(self) -> None:
         """End the runs whose plan nobody approved in time."""
         before = self._now() - timedelta(days=self._settings.approval_days)
-        if await self._database.write(partial(deadlines.expire, asked_before=before)):
+        if await self._orchestrator.expire(before):
             self._wake()
 
     async def remind(self) -> None:

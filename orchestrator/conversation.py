@@ -34,6 +34,7 @@ from orchestrator.store.database import Database
 from orchestrator.store.tables import ToolCallRow, ToolCallStatus, new_id, new_row, now
 from orchestrator.tools.base import ToolResult, failed
 from orchestrator.tools.local import OFFERS
+from orchestrator.tracing.base import AttemptTrace
 
 # Times a worker may ask for tools before it has to write its result.
 MOST_ROUNDS = 16
@@ -64,7 +65,8 @@ class _NeedsPerson(Exception):
 
 
 class Conversation:
-    """The exchange of the attempt in `row` with `model`. What it uses is written on `meter`."""
+    """The exchange of the attempt in `row` with `model`. What it uses is written on `meter`, its
+    tool calls are told to `trace`."""
 
     def __init__(
         self,
@@ -73,12 +75,14 @@ class Conversation:
         context: Context,
         row: dict[str, Any],
         meter: Meter,
+        trace: AttemptTrace,
     ) -> None:
         self._database = database
         self._model = model
         self._context = context
         self._row = row
         self._meter = meter
+        self._trace = trace
         self._noted: set[str] = set()
         self._answered_by: str | None = None
 
@@ -248,12 +252,7 @@ class Conversation:
 
     async def _make(self, row: dict[str, Any], *, is_approved: bool = False) -> None:
         """Make the call, and write down what came of it."""
-        result = await self._context.kit.call(
-            row["name"],
-            row["arguments"],
-            self._context.tool_context,
-            is_approved=is_approved,
-        )
+        result = await self._called(row, is_approved=is_approved)
         finish = partial(calls.finish, row=row, attempt_id=self._row["id"], result=result)
         await self._database.write(finish)
         row |= {
@@ -261,6 +260,17 @@ class Conversation:
             "output": result.text,
             "is_error": result.is_error,
         }
+
+    async def _called(self, row: dict[str, Any], *, is_approved: bool) -> ToolResult:
+        kit = self._context.kit
+        call = partial(kit.call, row["name"], row["arguments"], self._context.tool_context)
+        if kit.offer(row["name"]) is None:
+            # There is nothing to call; the name is a word of the model.
+            return await call(is_approved=is_approved)
+        with self._trace.tool(row) as note_result:
+            result = await call(is_approved=is_approved)
+            note_result(result)
+        return result
 
 
 def _wants_tools(reply: Reply) -> bool:

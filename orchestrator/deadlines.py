@@ -31,8 +31,8 @@ content: sa.Table = ArtifactContent.__table__  # type: ignore[attr-defined]
 tool_call: sa.Table = ToolCallRow.__table__  # type: ignore[attr-defined]
 
 
-def expire(connection: Connection, asked_before: datetime) -> int:
-    """End the runs whose plan nobody approved or wrote since `asked_before`; how many."""
+def expire(connection: Connection, asked_before: datetime) -> list[Event]:
+    """End the runs whose plan nobody approved or wrote since `asked_before`; returns the events."""
     request, run = changes.request, changes.run
     asked = sa.select(request.c.run_id).where(
         request.c.status == RequestStatus.OPEN,
@@ -55,7 +55,9 @@ def expire(connection: Connection, asked_before: datetime) -> int:
     )
     for run_id in expired:
         changes.close_requests(connection, run_id)
-    return len(expired)
+    events = [Event(EventKind.RUN_EXPIRED, run_id) for run_id in expired]
+    changes.add_events(connection, events)
+    return events
 
 
 def remind(connection: Connection, asked_before: datetime, at: datetime) -> int:

@@ -69,6 +69,7 @@ from orchestrator.store.tables import (
 )
 from orchestrator.store.unfinished import Unfinished
 from orchestrator.tools.toolbox import Toolbox
+from orchestrator.tracing.base import AttemptTrace, Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -93,12 +94,14 @@ class Engine:
         toolbox: Toolbox,
         estimate: Estimate | None = None,
         price: Price = free,
+        tracing: Tracing | None = None,
     ) -> None:
         self.bus = Bus()
         self.worker = f"{socket.gethostname()}:{os.getpid()}:{new_id()[-6:]}"
         self._database = database
         self.metrics = Metrics(roles)
-        self._model = Measured(model, self.metrics)
+        self._tracing = tracing or Tracing()
+        self._model = self._tracing.model(Measured(model, self.metrics))
         self._toolbox = toolbox
         self._settings = settings
         self.deployment = Deployment.of(roles, settings, price, estimate)
@@ -228,23 +231,26 @@ class Engine:
         )
         if row is None:
             return
-        result, version = await self._save(row, await self._perform(row))
+        with self._tracing.attempt(row) as trace:
+            performed = await self._perform(row, trace)
+        result, version = await self._save(row, performed)
         if version is not None:
             self.metrics.note_attempt(row, result)
+            trace.committed(result)
             self._note_finished(row, result, version)
             self._queue.advance(row["run_id"])
 
-    async def _perform(self, row: dict[str, Any]) -> dict[str, Any]:
+    async def _perform(self, row: dict[str, Any], trace: AttemptTrace) -> dict[str, Any]:
         """The columns that say how the attempt went. Raises nothing but cancellation."""
         call: Call | None = None
         meter = Meter()
         try:
-            context = await self._context(row)
+            context = await self._context(row, trace)
             if (known := _from_playbook(context)) is not None:
                 return known
             call = prepare(context)
             async with asyncio.timeout(call.timeout_s + _OVERTIME_S):
-                talk = Conversation(self._database, self._model, context, row, meter)
+                talk = Conversation(self._database, self._model, context, row, meter, trace)
                 exchange = await talk.hold(call, self._reader(context, row))
             return _went_well(exchange, read(context, exchange))
         except ModelError as error:
@@ -282,9 +288,10 @@ class Engine:
             return None
         return partial(self.bus.publish_text, row["run_id"], row["id"])
 
-    async def _context(self, row: dict[str, Any]) -> Context:
+    async def _context(self, row: dict[str, Any], trace: AttemptTrace) -> Context:
         live = await self._load(row["run_id"])
         assert live is not None
+        trace.belongs_to(live.run)
         return await contexts.build(self._database, live, row, self._settings, self._toolbox)
 
     async def _save(

@@ -44,6 +44,7 @@ class EventKind(StrEnum):
     RUN_PAUSED = "run_paused"
     RUN_RESUMED = "run_resumed"
     RUN_STOPPED = "run_stopped"
+    RUN_EXPIRED = "run_expired"
     RUN_GUIDED = "run_guided"
     PLAYBOOK_SAVED = "playbook_saved"
     RUN_RATED = "run_rated"

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 
-from orchestrator import control, playbooks, teams
+from orchestrator import control, deadlines, playbooks, teams
 from orchestrator.attachments import Attachments
 from orchestrator.budget import Price, free
 from orchestrator.commands import Actor, Command, Create, Defaults, Done
@@ -36,6 +37,7 @@ from orchestrator.store.rates import SharedLedger
 from orchestrator.store.tables import Attempt, Request, Run, RunStatus
 from orchestrator.tools.configuration import ToolsConfig
 from orchestrator.tools.toolbox import Toolbox
+from orchestrator.tracing.base import Tracing, of_environment
 
 # How soon the end of a run is seen that another process brought about.
 _LOOK_AGAIN_S = 1.0
@@ -67,6 +69,7 @@ class Orchestrator:
         settings: Settings,
         engine: Engine | None,
         waker: Waker | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self.database = database
         self.roles = roles
@@ -74,6 +77,7 @@ class Orchestrator:
         self.engine = engine
         self._waker = waker
         self._bus = engine.bus if engine else Bus()
+        (tracing or Tracing()).follow(self._bus, database)
         self.metrics = engine.metrics if engine else Metrics(roles)
         self.attachments = Attachments(database, Extractor.of(settings), self.wake)
         deployment = (
@@ -97,36 +101,40 @@ class Orchestrator:
         estimate: Estimate | None = None,
         price: Price | None = None,
         toolbox: Toolbox | None = None,
+        tracing: Tracing | None = None,
     ) -> AsyncIterator[Orchestrator]:
         """Open the database, migrating it first, and with `works` make its runs go on.
 
         Without `model` the settings choose one; a given one costs nothing unless `price` says
-        what. Without `toolbox` workers have the tools of the settings. Raises ConfigurationError,
-        and AlreadyRunning when another process works on the same SQLite file.
+        what. Without `toolbox` workers have the tools of the settings. Runs are traced as the
+        environment asks for it, unless `tracing` says how. Raises ConfigurationError, and
+        AlreadyRunning when another process works on the same SQLite file.
         """
         playbooks.load(settings.playbooks)
         await asyncio.to_thread(migrate, settings.database_url)
         toolbox = toolbox or Toolbox(ToolsConfig.load(settings.tools_file))
         roles = Roles.load(settings.roles_file, settings.ladder_file).with_tools(toolbox.names)
+        tracing = tracing or of_environment(settings.model, roles)
         taken = lock(settings.database_url) if works else None
         database = Database(settings.database_url)
         try:
             await refuse_half_moved(database)
             if not works:
                 async with _waker(database) as waker:
-                    yield cls(database, roles, settings, None, waker)
+                    yield cls(database, roles, settings, None, waker, tracing)
                 return
             chosen = model or model_of(settings, _ledger(database))
             price = price or (free if model else price_of(settings))
-            engine = Engine(database, chosen, roles, settings, toolbox, estimate, price)
+            engine = Engine(database, chosen, roles, settings, toolbox, estimate, price, tracing)
             await engine.start()
             try:
-                yield cls(database, roles, settings, engine)
+                yield cls(database, roles, settings, engine, None, tracing)
             finally:
                 await engine.stop()
                 await toolbox.close()
                 await chosen.close()
         finally:
+            await tracing.close()
             await database.close()
             if taken is not None:
                 taken.release()
@@ -159,6 +167,13 @@ class Orchestrator:
         for done in await self.database.write(partial(teams.leave, team_id=team_id)):
             self._follow(done)
             self.wake(done.run_id)
+
+    async def expire(self, asked_before: datetime) -> int:
+        """End the runs whose plan nobody approved or wrote since then; how many."""
+        work = partial(deadlines.expire, asked_before=asked_before)
+        events = await self.database.write(work)
+        self._bus.publish(events)
+        return len(events)
 
     def _follow(self, done: Done) -> None:
         """Make happen in this process what was committed."""

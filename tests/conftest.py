@@ -24,7 +24,7 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("tests")
 
-_OURS = ("ORCHESTRATOR_", "ANTHROPIC_", "SLACK_", "DATABASE_URL")
+_OURS = ("ORCHESTRATOR_", "ANTHROPIC_", "SLACK_", "DATABASE_URL", "OTEL_")
 
 
 @pytest.fixture(autouse=True)

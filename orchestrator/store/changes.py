@@ -296,6 +296,7 @@ _CLAIM = (
         attempt.c.parameters,
         attempt.c.reserved_tokens,
         attempt.c.reserved_usd,
+        attempt.c.started_at,
     )
 )
 
