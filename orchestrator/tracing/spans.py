@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from threading import Thread
@@ -38,9 +38,8 @@ from orchestrator.tracing.writer import Attributes, Past, Writer, fail, nanoseco
 
 log = structlog.get_logger(__name__)
 
-# Seconds the end of the process waits for spans to be written, and then to be sent.
+# Seconds the end of the process waits for the last runs to be written.
 _WRITE_S = 2.0
-_SEND_S = 3.0
 # Roles that plans made up are content.
 _OTHER = "other"
 _OWN_AGENTS = {
@@ -55,7 +54,8 @@ _FINE = frozenset({Outcome.SUCCEEDED, Outcome.PAUSED, Outcome.CANCELLED})
 
 class Spans(Tracing):
     """Writes spans to `processor`. `provider` says who answers calls, `roles` are those of the
-    deployment; `with_contents` writes down what was said, too."""
+    deployment; `with_contents` writes down what was said, too. The end of the process waits
+    `send_s` seconds for spans to be sent."""
 
     def __init__(
         self,
@@ -64,11 +64,13 @@ class Spans(Tracing):
         roles: Collection[str],
         *,
         with_contents: bool = False,
+        send_s: float = 3.0,
     ) -> None:
         self.writer = Writer(processor)
         self.provider = provider
         self.with_contents = with_contents
         self._roles = frozenset(roles)
+        self._send_s = send_s
         self._writing: set[asyncio.Task[None]] = set()
 
     def attempt(self, row: Mapping[str, Any]) -> AttemptTrace:
@@ -89,9 +91,11 @@ class Spans(Tracing):
             _, unwritten = await asyncio.wait(self._writing, timeout=_WRITE_S)
             for task in unwritten:
                 task.cancel()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_SEND_S):
+        try:
+            async with asyncio.timeout(self._send_s):
                 await asyncio.wrap_future(_apart(self.writer.close))
+        except TimeoutError:
+            log.warning("last_traces_not_sent")
 
     def agent_of(self, purpose: Purpose, role: str | None) -> str:
         """What the worker of an attempt is called."""
