@@ -236,9 +236,9 @@ class Engine:
         result, version = await self._save(row, performed)
         if version is not None:
             self.metrics.note_attempt(row, result)
-            trace.committed(result)
             self._note_finished(row, result, version)
             self._queue.advance(row["run_id"])
+            trace.committed(result)
 
     async def _perform(self, row: dict[str, Any], trace: AttemptTrace) -> dict[str, Any]:
         """The columns that say how the attempt went. Raises nothing but cancellation."""

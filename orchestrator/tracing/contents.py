@@ -48,14 +48,14 @@ def result(said: str) -> str:
 
 
 def _message(message: JsonObject) -> JsonObject:
-    content = message["content"]
+    content = message.get("content", "")
     blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
     parts = [_part(block) for block in blocks]
     answers_tools = parts and all(part["type"] == "tool_call_response" for part in parts)
-    return {"role": "tool" if answers_tools else message["role"], "parts": parts}
+    return {"role": "tool" if answers_tools else message.get("role", "user"), "parts": parts}
 
 
-def _part(block: JsonObject) -> JsonObject:
+def _part(block: Any) -> JsonObject:
     match block:
         case {"type": "text", "text": said}:
             return _text(said)
@@ -66,8 +66,10 @@ def _part(block: JsonObject) -> JsonObject:
         case {"type": "tool_result", "tool_use_id": id_}:
             said = block.get("content", "")
             return {"type": "tool_call_response", "id": id_, "response": said}
+        case {"type": str(kind)}:
+            return {"type": kind}
         case _:
-            return {"type": str(block.get("type", "unknown"))}
+            return {"type": "unknown"}
 
 
 def _text(said: str) -> JsonObject:

@@ -12,8 +12,18 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 
 log = structlog.get_logger(__name__)
 
-# They tell of every batch that a collector does not take; we tell of it once.
-_TALKATIVE = ("opentelemetry.exporter", "opentelemetry.sdk._shared_internal")
+
+class _Complaints(logging.Handler):
+    """Hears what the library says of every batch that a collector does not take, in place of the
+    log; we tell of it once."""
+
+    last = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.last = record.getMessage()
+
+
+_complaints = _Complaints()
 
 
 def to_collector() -> SpanProcessor:
@@ -22,10 +32,12 @@ def to_collector() -> SpanProcessor:
     What cannot be sent within its time is dropped, and so is what there is no room for. Raises
     ValueError where a variable has a value that means nothing.
     """
-    exporter = OTLPSpanExporter()
-    for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    return BatchSpanProcessor(Told(exporter))
+    exporter = Told(OTLPSpanExporter())
+    for name in ("opentelemetry.exporter", "opentelemetry.sdk._shared_internal"):
+        logger = logging.getLogger(name)
+        logger.addHandler(_complaints)
+        logger.propagate = False
+    return BatchSpanProcessor(exporter)
 
 
 class Told(SpanExporter):
@@ -37,14 +49,17 @@ class Told(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send the spans; they are lost where that fails."""
-        result = self._exporter.export(spans)
+        try:
+            result, reason = self._exporter.export(spans), _complaints.last
+        except Exception as error:  # noqa: BLE001 (whatever it is, it is about this batch alone)
+            result, reason = SpanExportResult.FAILURE, repr(error)
         if result is SpanExportResult.SUCCESS:
             if self._lost:
                 log.info("traces_sent_again", lost=self._lost)
             self._lost = 0
             return result
         if not self._lost:
-            log.warning("traces_not_sent")
+            log.warning("traces_not_sent", reason=reason)
         self._lost += len(spans)
         return result
 
