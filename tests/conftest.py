@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 import warnings
+from contextlib import contextmanager
 from uuid import uuid4
 
 import hypothesis
@@ -56,7 +57,14 @@ class Postgres:
 
     def restart(self):
         """Stop the server, which breaks off every connection, and start it again."""
+        with self.away():
+            pass
+
+    @contextmanager
+    def away(self):
+        """Meanwhile the server is stopped, which breaks off every connection."""
         self._server.stop()
+        yield
         self._server.ensure_postgres_running()
 
     def drop(self, url):

@@ -1,5 +1,6 @@
 """Many processes on one PostgreSQL: who dies or stands still is replaced, and nothing is lost."""
 
+import asyncio
 import os
 import random
 import signal
@@ -35,9 +36,12 @@ BEAT_S = 0.5
 PATIENCE_S = 200.0
 # A process loads its libraries first, which takes long on a busy machine.
 END_S = 30.0
+AWAY_S = 60.0
 SUBTASKS = 3
 # Its plan, its subtasks, its answer.
 ATTEMPTS_OF_A_RUN = SUBTASKS + 2
+# Whoever is told to end before it has begun just ends; who finds no database says so.
+FINE = {0, -signal.SIGTERM, 2}
 TASK = f"Do it.\n#subtasks({SUBTASKS})\n#slow(1,0.2s)\n#slow(2,0.2s)"
 
 pytestmark = [
@@ -170,8 +174,7 @@ async def survives(person, postgres, url, seed, *, runs, troubles, restarts):
             trouble(chance.choice(workers.running))
         workers.resume()
         await eventually(partial(all_completed, person, runs), PATIENCE_S)
-        # Whoever is told to end before it has begun just ends.
-        assert set(workers.end()) <= {0, -signal.SIGTERM}
+        assert set(workers.end()) <= FINE
     await check(person, runs)
 
 
@@ -201,6 +204,21 @@ async def test_workers_that_die_or_stand_still_lose_nothing_and_do_nothing_twice
 @pytest.mark.parametrize("seed", range(100, 110))
 async def test_workers_survive_many_troubles(person, postgres, database_url, seed):
     await survives(person, postgres, database_url, seed, runs=40, troubles=15, restarts=3)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+async def test_a_database_that_is_away_for_a_minute_is_waited_for(person, postgres, database_url):
+    runs = 20
+    with working(database_url, 3) as workers:
+        for number in range(runs):
+            await person.ask(f"{number}: {TASK}", auto_approve=True)
+        await eventually(partial(has_finished, person, runs), PATIENCE_S)
+        with postgres.away():
+            await asyncio.sleep(AWAY_S)
+        await eventually(partial(all_completed, person, runs), PATIENCE_S)
+        assert workers.end() == [0, 0, 0]
+    await check(person, runs)
 
 
 async def test_a_worker_hears_of_a_stop_and_hands_back_what_it_has_not_done_when_told_to_end(

@@ -5,12 +5,6 @@ from mcp_tools import make_server
 from tool_servers import Caller, HttpServer, Pipe, programs
 
 
-@pytest.fixture(autouse=True)
-def little_grace(monkeypatch):
-    """A program that does not end by itself is not waited for as long as the library would."""
-    monkeypatch.setattr("mcp.client.stdio.PROCESS_TERMINATION_TIMEOUT", 0.2)
-
-
 @pytest.fixture
 async def start():
     """Makes servers, and sees to it that nothing of them is left."""
