@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.console import RenderableType
-from rich.table import Table
 from sqlmodel import col, select
 
 from orchestrator import text
@@ -26,6 +25,7 @@ from orchestrator.terminal.view import (
     attempts_table,
     local_time,
     need,
+    or_nothing,
     plan_table,
     progress_table,
     table_of,
@@ -49,7 +49,7 @@ def one(view: View) -> Iterator[RenderableType]:
         yield f"\n{text.clean(view.answer)}"
 
 
-async def latest(database: Database, limit: int) -> Table:
+async def latest(database: Database, limit: int) -> RenderableType:
     """The latest runs, a line each."""
     async with database.read() as session:
         found = await session.exec(
@@ -60,10 +60,10 @@ async def latest(database: Database, limit: int) -> Table:
         task = text.shorten(text.one_line(run.task), _TASK_CHARS)
         created = local_time(run.created_at)
         table.add_row(run.name, run.status.value, created, str(run.tokens), task)
-    return table
+    return or_nothing(table, 'No runs yet. Begin one: python -m orchestrator run "…"')
 
 
-async def dead_letters(database: Database) -> Table:
+async def dead_letters(database: Database) -> RenderableType:
     """The dead letter queue over all runs, the oldest first."""
     async with database.read() as session:
         found = await session.exec(
@@ -93,7 +93,7 @@ async def dead_letters(database: Database) -> Table:
         reason = text.shorten(text.one_line(letter.text), _REASON_CHARS)
         since = local_time(letter.created_at)
         table.add_row(run.name, _title(letter.subtask, revision), str(tries), since, reason)
-    return table
+    return or_nothing(table, "No dead letters.")
 
 
 def _title(number: int | None, revision: PlanRevision | None) -> str:

@@ -16,7 +16,7 @@ from orchestrator.terminal.codes import Code
 from orchestrator.terminal.options import DatabaseUrl, Name, example, leave, settings_of
 from orchestrator.terminal.person import actor
 from orchestrator.terminal.screen import console
-from orchestrator.terminal.view import TEAM, table_of
+from orchestrator.terminal.view import TEAM, or_nothing, table_of
 from orchestrator.terminal.work import tell
 
 PlaybookName = Annotated[str, typer.Argument(metavar="NAME", help="The playbook's name.")]
@@ -64,7 +64,8 @@ async def _list(settings: Settings) -> int:
     for name, each in sorted((playbooks.load(settings.playbooks) | saved).items()):
         origin = "saved" if name in saved else "folder"
         table.add_row(name, origin, ", ".join(each.blanks), each.description)
-    console(sys.stdout).print(table)
+    none = "No playbooks yet. Keep a run's plan: python -m orchestrator playbooks save RUN NAME"
+    console(sys.stdout).print(or_nothing(table, none))
     return Code.COMPLETED
 
 

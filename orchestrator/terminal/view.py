@@ -142,6 +142,11 @@ def table_of(*headings: str, title: str | None = None) -> Table:
     return table
 
 
+def or_nothing(table: Table, sentence: str) -> Table | str:
+    """The table, or what to say where it has no lines."""
+    return table if table.row_count else sentence
+
+
 def _subtask_line(subtask: Subtask) -> tuple[str, str, str]:
     return subtask.id, subtask.title, subtask.role
 

@@ -177,3 +177,12 @@ def test_an_unknown_playbook_is_one_sentence(orchestrate):
     assert code == 1
     assert err.startswith("There is no playbook nothing;")
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [("runs", "No runs yet."), ("dead", "No dead letters."), ("playbooks", "No playbooks yet.")],
+)
+def test_where_there_is_nothing_a_sentence_says_so(orchestrate, command, said):
+    code, out, _ = orchestrate(command)
+    assert (code, out.startswith(said)) == (0, True)
