@@ -74,6 +74,8 @@ from orchestrator.tracing.base import AttemptTrace, Tracing
 log = structlog.get_logger(__name__)
 
 _MOST_CONFLICTS = 20
+# Runs kept in memory; of more that are live, those come from their rows that were asked for last.
+MOST_CACHED = 200
 _SWEEP_SECONDS = 1.0
 _WRITE_PATIENCE_S = 60.0
 # A model that does not keep its own time limit is cut off this much later.
@@ -425,6 +427,7 @@ class Engine:
         """The run from the cache, else from its rows, however many ask at once."""
         cached = self._live.get(run_id)
         if cached is not None and await self._is_current(cached):
+            self._cache(cached)
             return cached
         if run_id not in self._loading:
             self._loading[run_id] = asyncio.create_task(self._read(run_id))
@@ -448,8 +451,15 @@ class Engine:
         finally:
             del self._loading[run_id]
         if live is not None and live.state.status.is_live:
-            self._live[run_id] = live
+            self._cache(live)
         return live
+
+    def _cache(self, live: Live) -> None:
+        """Keep the run as the one used last, instead of the one that was longest not used."""
+        self._live.pop(live.run.id, None)
+        self._live[live.run.id] = live
+        if len(self._live) > MOST_CACHED:
+            del self._live[next(iter(self._live))]
 
     async def _read_once(self, run_id: str) -> Live | None:
         self._outdated.discard(run_id)

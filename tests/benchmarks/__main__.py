@@ -2,9 +2,9 @@
 
 import sys
 
-from tests.benchmarks import engine, history, memory, mentions, page, publisher, workers
+from tests.benchmarks import engine, growth, history, memory, mentions, page, publisher, workers
 
-BENCHMARKS = (engine, mentions, publisher, memory, history, workers, page)
+BENCHMARKS = (engine, mentions, publisher, memory, growth, history, workers, page)
 
 if __name__ == "__main__":
     sys.exit(max([benchmark.main() for benchmark in BENCHMARKS]))

@@ -1,10 +1,12 @@
 """A run from the task to the answer, on every database."""
 
 import asyncio
+import gc
 
 import pytest
 from person import Person, answers, asked, eventually, plan
 
+from orchestrator import engine
 from orchestrator.commands import (
     Answer,
     Approve,
@@ -32,6 +34,7 @@ from orchestrator.model.base import Purpose, ToolCall, Usage
 from orchestrator.model.scripted import ScriptedModel, reply
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.plan import Plan, from_text
+from orchestrator.store.load import Live
 from orchestrator.store.tables import (
     Outcome,
     RequestKind,
@@ -717,3 +720,23 @@ async def test_what_does_not_exist_is_not_found(person):
     for command in (Approve("nothing", 1), Answer("nothing", "x"), Stop("nothing")):
         with pytest.raises(NotFound):
             await person.do(command)
+
+
+async def few_are_in_memory():
+    gc.collect()
+    return sum(isinstance(thing, Live) for thing in gc.get_objects()) <= 2
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_of_many_runs_that_wait_few_are_in_memory_and_all_go_on(person, monkeypatch):
+    monkeypatch.setattr(engine, "MOST_CACHED", 2)
+    run_ids = [await person.ask("Paint a house.") for _ in range(5)]
+    for run_id in run_ids:
+        await person.until(run_id, RunStatus.PROPOSED)
+
+    await eventually(few_are_in_memory)
+
+    for run_id in run_ids:
+        await person.do(Approve(run_id, 1))
+    for run_id in run_ids:
+        await person.until(run_id, RunStatus.COMPLETED)
