@@ -25,7 +25,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_e
 
 from orchestrator.processes import gone_after_s
 from orchestrator.queue.base import LAST, OWN, Handler, Priority, extra_places
-from orchestrator.store.database import Database
+from orchestrator.store.database import LETS_GO, Database
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +42,7 @@ _CONNECTIONS = 4
 # Longer than it takes a worker's heartbeat to fail as well, which gives up all it has.
 _FINISH_PATIENCE_S = 60.0
 # No job waits for the disk: the sweep finds again what a power failure takes.
-_OPTIONS = {"options": "-c synchronous_commit=off"}
+_OPTIONS = {"options": f"{LETS_GO} -c synchronous_commit=off"}
 _LOST = (ConnectorException, psycopg.Error)
 
 _job = sa.table(

@@ -30,12 +30,15 @@ Work = Callable[[Connection], T]
 _BUSY_SECONDS = 10.0
 _RETURNED_S, _LOOK_AGAIN_S = 5.0, 0.01
 _POSTGRES_WRITERS = 8
+# A process that stands still in the middle of a transaction holds others up for no longer.
+LETS_GO = "-c idle_in_transaction_session_timeout=8000"
 # Keepalives: a server that vanished without a word is noticed after some 15 seconds.
 _CONNECT: dict[str, Any] = {
     "connect_timeout": 5,
     "keepalives_idle": 5,
     "keepalives_interval": 5,
     "keepalives_count": 2,
+    "options": LETS_GO,
 }
 # Checkpoints, which wait for the disk, after 16 MB instead of 4: busy pages are written once.
 _PRAGMAS = (

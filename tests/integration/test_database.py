@@ -107,6 +107,16 @@ async def test_being_cancelled_while_waiting_does_not_undo_a_write(database_url)
     await later.close()
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_one_that_stands_still_in_a_transaction_does_not_hold_the_others_up_for_long(
+    database, database_url
+):
+    limit = sa.text("SELECT current_setting('idle_in_transaction_session_timeout')")
+    assert await database.write(lambda connection: connection.scalar(limit)) == "8s"
+    async with database.read() as session:
+        assert (await session.exec(limit)).scalar_one() == "8s"
+
+
 async def test_closing_finishes_what_was_asked_for(database_url):
     database = Database(database_url)
     held = Held("T0")
