@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
+
+from sqlalchemy.exc import DBAPIError
 
 from orchestrator import control, deadlines, playbooks, teams
 from orchestrator.attachments import Attachments
@@ -31,7 +33,7 @@ from orchestrator.settings import Settings
 from orchestrator.store.database import Database
 from orchestrator.store.load import Deployment, Estimate, expected_usd
 from orchestrator.store.lock import lock
-from orchestrator.store.migrate import migrate
+from orchestrator.store.migrate import migrate, reason_of
 from orchestrator.store.move import refuse_half_moved
 from orchestrator.store.rates import SharedLedger
 from orchestrator.store.tables import Attempt, Request, Run, RunStatus
@@ -118,7 +120,8 @@ class Orchestrator:
         taken = lock(settings.database_url) if works else None
         database = Database(settings.database_url)
         try:
-            await refuse_half_moved(database)
+            with _still_there():
+                await refuse_half_moved(database)
             if not works:
                 async with _waker(database) as waker:
                     yield cls(database, roles, settings, None, waker, tracing)
@@ -126,7 +129,8 @@ class Orchestrator:
             chosen = model or model_of(settings, _ledger(database))
             price = price or (free if model else price_of(settings))
             engine = Engine(database, chosen, roles, settings, toolbox, estimate, price, tracing)
-            await engine.start()
+            with _still_there():
+                await engine.start()
             try:
                 yield cls(database, roles, settings, engine, None, tracing)
             finally:
@@ -267,6 +271,17 @@ def price_of(settings: Settings) -> Price:
     if settings.model == "offline":
         return free
     return PriceList.load(settings.prices_file).worst_case
+
+
+@contextmanager
+def _still_there() -> Iterator[None]:
+    """Say so where the database goes away while we start."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise ConfigurationError(
+            f"The database went away ({reason_of(error)}). Start again when it is back."
+        ) from error
 
 
 def _ledger(database: Database) -> Ledger | None:

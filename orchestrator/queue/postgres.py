@@ -38,6 +38,7 @@ _LOOK_AGAIN_S = 0.2
 _LOOK_FOR_WORK_S = 1.0
 _START_AGAIN_S = 0.5
 _CONNECT_S = 10.0
+_CANCEL_AGAIN_S = 2.0
 _CONNECTIONS = 4
 # Longer than it takes a worker's heartbeat to fail as well, which gives up all it has.
 _FINISH_PATIENCE_S = 60.0
@@ -323,9 +324,7 @@ class PostgresQueue(Sender):
 
     async def stop(self, grace_s: float) -> None:
         self._stopping = True
-        for task in self._serving:
-            task.cancel()
-        await asyncio.gather(*self._serving, return_exceptions=True)
+        await self._stop_serving()
         tasks = [*self._begun.attempts.values(), *self._begun.advances.values()]
         if tasks:
             _, unfinished = await asyncio.wait(tasks, timeout=grace_s)
@@ -333,6 +332,14 @@ class PostgresQueue(Sender):
                 task.cancel()
             await asyncio.gather(*unfinished, return_exceptions=True)
         await self.close()
+
+    async def _stop_serving(self) -> None:
+        """Cancel until it is heard: a worker that is just connecting may lose it."""
+        serving = set(self._serving)
+        while serving:
+            for task in serving:
+                task.cancel()
+            _, serving = await asyncio.wait(serving, timeout=_CANCEL_AGAIN_S)
 
 
 def _connector(url: URL) -> procrastinate.PsycopgConnector:

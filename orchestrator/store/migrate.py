@@ -36,8 +36,9 @@ def migrate(url: str) -> str:
         with engine.begin() as connection:
             return _upgrade(connection)
     except (OSError, sa.exc.DatabaseError) as error:
-        place = path or f"{parsed.host}:{parsed.port or 5432}"
-        reason = str(getattr(error, "orig", None) or error).split("\n")[0]
+        host = parsed.host or parsed.query.get("host", "localhost")
+        place = path or f"{host}:{parsed.port or 5432}"
+        reason = reason_of(error)
         raise ConfigurationError(
             f"The database at {place} cannot be opened ({reason}). "
             "Check DATABASE_URL and that the folder can be written to."
@@ -62,6 +63,11 @@ def _upgrade(connection: Connection) -> str:
             "work beside. Start that version, or restore the backup made before the upgrade."
         )
     return current
+
+
+def reason_of(error: Exception) -> str:
+    """What the database said, in a line."""
+    return str(getattr(error, "orig", None) or error).split("\n")[0]
 
 
 @cache

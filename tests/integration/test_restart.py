@@ -10,7 +10,7 @@ from person import Person, answers, eventually
 
 from orchestrator.commands import Approve, Retry, Stop
 from orchestrator.engine import Engine
-from orchestrator.errors import AlreadyRunning, NewerDatabase
+from orchestrator.errors import AlreadyRunning, ConfigurationError, NewerDatabase
 from orchestrator.model.base import Purpose
 from orchestrator.model.scripted import ScriptedModel
 from orchestrator.orchestrator import Orchestrator
@@ -265,3 +265,19 @@ async def test_an_attempt_begun_while_the_sweep_reads_is_left_alone(settings, mo
 
         outcomes = [attempt.outcome for attempt in await person.attempts_at(run_id, 1)]
     assert outcomes == [Outcome.SUCCEEDED]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_database_that_goes_away_while_a_process_starts_is_told_in_a_sentence(
+    settings, database
+):
+    refuse_new_processes = """
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON process FOR EACH ROW EXECUTE FUNCTION refuse();
+    """
+    await database.write(lambda connection: connection.exec_driver_sql(refuse_new_processes))
+
+    with pytest.raises(ConfigurationError, match="went away"):
+        async with Orchestrator.open(settings):
+            pass
