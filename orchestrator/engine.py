@@ -74,7 +74,7 @@ from orchestrator.tracing.base import AttemptTrace, Tracing
 log = structlog.get_logger(__name__)
 
 _MOST_CONFLICTS = 20
-# Runs kept in memory; of more that are live, those come from their rows that were asked for last.
+# Runs kept in memory; others are read from their rows when they are needed.
 MOST_CACHED = 200
 _SWEEP_SECONDS = 1.0
 _WRITE_PATIENCE_S = 60.0

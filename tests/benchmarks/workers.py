@@ -34,11 +34,13 @@ from tests.benchmarks.processes import postgres, started
 
 T = TypeVar("T")
 
-# So many runs of so many subtasks that sleep four seconds, by workers with so many places: whole
-# rounds for one and for two.
+# So many runs of so many subtasks that sleep as long as models take, by workers with so many
+# places: whole rounds for one and for two. No subtask waits for another, for which both would have
+# to wait.
 RUNS = 16
 SUBTASKS = 4
 PLACES = 8
+SLEEP_S = 8
 LEAST_SPEEDUP = 1.9
 KILLS = 20
 TAKEN_OVER_S = 12.0
@@ -67,8 +69,8 @@ async def speedup(server: str) -> list[dict[str, Any]]:
 
 async def _seconds_with(count: int, server: str) -> float:
     """Seconds from the first run's approval to the last one's end."""
-    slow = "\n".join(f"#slow({number},4s)" for number in range(1, SUBTASKS + 1))
-    task = f"Wait #subtasks({SUBTASKS})\n{slow}"
+    numbers = range(1, SUBTASKS + 1)
+    task = "\n".join(["Wait", *(f"- Wait here for {n} #slow({n},{SLEEP_S}s)" for n in numbers)])
     with _database(server) as url:
         async with _opened(url) as bench, _workers(url, count):
             await _until(partial(_are_there, bench, count))
