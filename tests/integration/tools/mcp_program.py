@@ -5,8 +5,8 @@ BEGUN in the environment is a pipe to tell of the beginning.
 """
 
 import os
+import signal
 import sys
-import time
 from pathlib import Path
 
 
@@ -15,7 +15,7 @@ def main():
         Path(os.environ["BEGUN"]).write_text("begun")
     behaviour = sys.argv[1] if len(sys.argv) > 1 else ""
     if behaviour == "slow":
-        time.sleep(3600)
+        signal.pause()
     if behaviour == "crash":
         sys.exit("no licence for key sesame-open-up")
     if behaviour == "shout":

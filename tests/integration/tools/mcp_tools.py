@@ -5,7 +5,7 @@ The argument `begun` of tools is a pipe to tell of the beginning.
 
 import asyncio
 import os
-import time
+import threading
 from base64 import b64encode
 from pathlib import Path
 
@@ -47,14 +47,14 @@ def fail() -> str:
 async def hang(begun: str = "") -> str:
     """Never answers, and lets others answer."""
     tell(begun)
-    await asyncio.sleep(3600)
+    await asyncio.Event().wait()
     return "late"
 
 
 async def freeze(begun: str = "") -> str:
     """Never answers, and lets nobody answer."""
     tell(begun)
-    time.sleep(3600)  # noqa: ASYNC251 - that is what it is for
+    threading.Event().wait()
     return "late"
 
 
