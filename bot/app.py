@@ -29,6 +29,7 @@ from bot.conversation import is_deletion
 from bot.downloads import Downloads
 from bot.ending import told_to_end
 from bot.installations import Authorize, Installations, OneToken, Tokens, team_of
+from bot.logging import begin_request
 from bot.publisher import Publisher
 from bot.publishing import Publishing
 from bot.settings import BotSettings
@@ -137,6 +138,7 @@ def app_of(
         oauth_flow=oauth_flow,
     )
     app.listener_runner.listener_start_handler = _Kept(bot)
+    app.middleware(_note_request)
     app.middleware(_ignore_own)
     app.middleware(partial(_note_organisation, bot.installations))
     listeners.register(app, bot)
@@ -153,6 +155,12 @@ class _Kept(AsyncListenerStartHandler):
         """A listener starts, in a task of its own."""
         if (task := asyncio.current_task()) is not None:
             self._bot.keep(task)
+
+
+async def _note_request(body: dict[str, Any], next_: Callable[[], Awaitable[None]]) -> None:
+    """What is logged of this request can be told from what others log."""
+    begin_request(team_of(body))
+    await next_()
 
 
 async def _ignore_own(

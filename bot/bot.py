@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -15,6 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.access import Access
 from bot.blocks import note, text
 from bot.installations import Installations, team_of
+from bot.logging import request_id
 from bot.publisher import Publisher
 from bot.refusals import code_of
 from bot.settings import BotSettings
@@ -151,7 +151,6 @@ async def problem_in(work: Work) -> str | None:
         if code_of(error) in _TOO_LATE:
             log.warning("click_came_too_late", error=code_of(error))
             return "That took too long for Slack. Please click again."
-        log_id = secrets.token_hex(4)
-        log.exception("listener_broke", log_id=log_id)
-        return note.broken(log_id)
+        log.exception("listener_broke")
+        return note.broken(request_id())
     return None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import sys
 from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
 
 from orchestrator import text
 
@@ -18,6 +20,17 @@ def scrub(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping
         if isinstance(value, str):
             event[key] = text.without_secrets(value)
     return event
+
+
+def begin_request(team_id: str | None) -> None:
+    """From here on whatever is logged of this request of Slack's has an id of its own."""
+    clear_contextvars()
+    bind_contextvars(request=secrets.token_hex(4), team=team_id)
+
+
+def request_id() -> str:
+    """What finds the request that is being answered in the log."""
+    return str(get_contextvars().get("request", ""))
 
 
 def configure(level: str = "INFO") -> None:

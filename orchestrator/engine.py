@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DataError, DBAPIError, StatementError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
+from structlog.contextvars import bind_contextvars, clear_contextvars
 from tenacity import AsyncRetrying, stop_after_delay, wait_exponential
 
 from orchestrator import (
@@ -56,7 +57,7 @@ from orchestrator.record import changes_of
 from orchestrator.roles import Roles
 from orchestrator.settings import Settings
 from orchestrator.store import calls, changes, load, unfinished, workers
-from orchestrator.store.database import Database
+from orchestrator.store.database import Database, was_lost
 from orchestrator.store.load import Deployment, Estimate, Live
 from orchestrator.store.migrate import code_revision
 from orchestrator.store.tables import (
@@ -153,6 +154,7 @@ class Engine:
 
     async def advance(self, run_id: str) -> None:
         """Decide what comes next for the run, commit it, and begin what it started."""
+        _log_about(run=run_id)
         for _ in range(_MOST_CONFLICTS):
             live = await self._load(run_id)
             if live is None:
@@ -166,7 +168,7 @@ class Engine:
                 await self._hold(run_id, str(error), until=_tomorrow())
                 continue
             return
-        log.warning("advance_gave_way", run=run_id)
+        log.warning("advance_gave_way")
 
     async def _advance(self, live: Live) -> None:
         run = live.run
@@ -226,6 +228,7 @@ class Engine:
 
     async def attempt(self, attempt_id: str) -> None:
         """Make the attempt, if it is still to be made, and commit what came of it."""
+        _log_about(attempt=attempt_id)
         if self._presence is not None:
             await self._presence.renew()
         row = self._claimed.pop(attempt_id, None) or await self._database.write(
@@ -233,6 +236,7 @@ class Engine:
         )
         if row is None:
             return
+        bind_contextvars(run=row["run_id"], subtask=row["subtask"])
         with self._tracing.attempt(row) as trace:
             performed = await self._perform(row, trace)
         result, version = await self._save(row, performed)
@@ -267,9 +271,14 @@ class Engine:
             raise
         except _PASSING:
             raise
-        except BaseException:
+        except BaseException as error:
+            if was_lost(error):
+                # As if this process had ended: the attempt is not to blame.
+                log.warning("database_lost", error=str(error))
+                lost = ModelError("The database went away.", meter.usage, meter.cost_usd)
+                return _went_wrong(call, lost) | {"outcome": Outcome.INTERRUPTED}
             # What a worker is made of may raise anything.
-            log.exception("attempt_broke", run=row["run_id"], attempt=row["id"])
+            log.exception("attempt_broke")
             broke = f"Something broke here (log id {row['id'][-8:]})."
             return _went_wrong(call, ModelError(broke, meter.usage, meter.cost_usd))
 
@@ -293,6 +302,7 @@ class Engine:
     async def _context(self, row: dict[str, Any], trace: AttemptTrace) -> Context:
         live = await self._load(row["run_id"])
         assert live is not None
+        bind_contextvars(team=live.run.team_id)
         trace.belongs_to(live.run)
         return await contexts.build(self._database, live, row, self._settings, self._toolbox)
 
@@ -306,9 +316,9 @@ class Engine:
             return result, await self._database.write(work)
         except Exception as error:
             if _is_about_content(error) and result["outcome"] is not Outcome.INVALID:
-                log.exception("result_not_storable", run=row["run_id"], attempt=row["id"])
+                log.exception("result_not_storable")
                 return await self._save(row, _without_content(result))
-            log.exception("result_not_stored_yet", run=row["run_id"], attempt=row["id"])
+            log.exception("result_not_stored_yet")
         async for attempt in AsyncRetrying(
             stop=stop_after_delay(_WRITE_PATIENCE_S), wait=wait_exponential(0.1, 5), reraise=True
         ):
@@ -480,6 +490,12 @@ def _ahead(live: Live, rank: Priority) -> int:
         progress.status is SubtaskStatus.RUNNING and state.work[number].rank < rank
         for number, progress in state.subtasks.items()
     )
+
+
+def _log_about(**ids: str) -> None:
+    """From here on whatever this task logs has these ids, and none it inherited."""
+    clear_contextvars()
+    bind_contextvars(**ids)
 
 
 def _tomorrow() -> datetime:

@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 from tenacity import AsyncRetrying, retry_if_result, stop_after_delay, wait_fixed
@@ -235,6 +236,12 @@ def synchronous(url: URL) -> URL:
     """The same database through its driver without asyncio."""
     drivers = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
     return url.set(drivername=drivers[url.get_backend_name()])
+
+
+def was_lost(error: BaseException) -> bool:
+    """Whether the database could not be reached, as against refusing what was asked."""
+    is_broken = isinstance(error, DBAPIError) and error.connection_invalidated
+    return is_broken or isinstance(error, OperationalError | InterfaceError)
 
 
 def _writing_engine(url: URL) -> Engine:

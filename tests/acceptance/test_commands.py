@@ -4,8 +4,10 @@ import re
 import sqlite3
 
 import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
-from bot.localslack.seed import BOT_USER
+from bot.localslack.seed import BOT_USER, TEAM_ID
 from orchestrator.model.base import Purpose
 from tests.acceptance.conftest import (
     PATIENCE_S,
@@ -215,3 +217,22 @@ async def test_a_click_about_a_run_that_no_longer_exists_is_told(bot, ada, tmp_p
     await told(ada, plan, "no longer exists")
     await ada.click(plan, "Edit")
     await ada.modal(PATIENCE_S, lambda view: "no longer exists" in str(view))
+
+
+async def test_what_breaks_is_told_with_an_id_that_finds_it_in_the_log(bot, ada, tmp_path):
+    with sqlite3.connect(tmp_path / "orchestrator.db") as connection:
+        connection.execute("DROP TABLE schedule")
+    connection.close()
+    with capture_logs([merge_contextvars]) as logged:
+        await ada.command("/schedules", channel="general")
+        first = await told(ada, "general", "did not work")
+        await ada.delete(first)
+        await ada.command("/schedules", channel="general")
+        second = await told(ada, "general", "did not work")
+
+    ids = [re.search(r"this id: (\w+)", message.text)[1] for message in (first, second)]
+    assert len(set(ids)) == 2
+    broken = [entry for entry in logged if entry["event"] == "listener_broke"]
+    assert [(entry["request"], entry["team"]) for entry in broken] == [
+        (id_, TEAM_ID) for id_ in ids
+    ]

@@ -53,9 +53,10 @@ pytestmark = [
 class Workers:
     """Processes at work on one database, as they are started in production."""
 
-    def __init__(self, url, ends):
+    def __init__(self, url, ends, log):
         self._url = url
         self._ends = ends
+        self._log = log
         self.running = []
         self.paused = []
 
@@ -71,7 +72,7 @@ class Workers:
             [sys.executable, "-m", "bot", "worker", "--concurrency", "4"],
             env=environment,
             cwd=ROOT,
-            stderr=subprocess.DEVNULL,
+            stderr=self._log,
         )
         self._ends.callback(process.wait)
         self._ends.callback(process.kill)
@@ -103,13 +104,19 @@ class Workers:
         return [process.wait(END_S) for process in self.running]
 
 
-@contextmanager
-def working(url, count):
-    with ExitStack() as ends:
-        workers = Workers(url, ends)
-        for _ in range(count):
-            workers.start()
-        yield workers
+@pytest.fixture
+def working(database_url, tmp_path):
+    """Starts that many workers; what they log stays in the test's folder."""
+
+    @contextmanager
+    def start(count):
+        with (tmp_path / "workers.log").open("ab") as log, ExitStack() as ends:
+            workers = Workers(database_url, ends, log)
+            for _ in range(count):
+                workers.start()
+            yield workers
+
+    return start
 
 
 @pytest.fixture
@@ -156,16 +163,28 @@ async def all_completed(person, count):
     return len(done) == count
 
 
-async def survives(person, postgres, url, seed, *, runs, troubles, restarts):
+async def until(person, condition):
+    """Wait for it, or say what is not over."""
+    try:
+        await eventually(condition, PATIENCE_S)
+    except AssertionError:
+        runs = select(Run.id, Run.status).where(Run.status != RunStatus.COMPLETED)
+        attempts = select(Attempt).where(Attempt.status != AttemptStatus.FINISHED)
+        requests = select(Request).where(Request.status == RequestStatus.OPEN)
+        left = [await rows(person, query) for query in (runs, attempts, requests)]
+        raise AssertionError(f"not over: {left}") from None
+
+
+async def survives(person, postgres, working, seed, *, runs, troubles, restarts):
     chance = random.Random(seed)
     for number in range(runs):
         await person.ask(f"{number}: {TASK}", auto_approve=True)
     expected = runs * ATTEMPTS_OF_A_RUN
     moments = sorted(chance.sample(range(1, int(expected * 0.8)), troubles + restarts))
     restarting = set(chance.sample(moments, restarts))
-    with working(url, 3) as workers:
+    with working(3) as workers:
         for moment in moments:
-            await eventually(partial(has_finished, person, moment), PATIENCE_S)
+            await until(person, partial(has_finished, person, moment))
             if moment in restarting:
                 postgres.restart()
                 continue
@@ -173,7 +192,7 @@ async def survives(person, postgres, url, seed, *, runs, troubles, restarts):
             trouble = chance.choice([workers.kill, workers.pause])
             trouble(chance.choice(workers.running))
         workers.resume()
-        await eventually(partial(all_completed, person, runs), PATIENCE_S)
+        await until(person, partial(all_completed, person, runs))
         assert set(workers.end()) <= FINE
     await check(person, runs)
 
@@ -194,38 +213,38 @@ async def check(person, runs):
 
 @pytest.mark.timeout(600)
 async def test_workers_that_die_or_stand_still_lose_nothing_and_do_nothing_twice(
-    person, postgres, database_url
+    person, postgres, working
 ):
-    await survives(person, postgres, database_url, 7, runs=20, troubles=2, restarts=1)
+    await survives(person, postgres, working, 7, runs=20, troubles=2, restarts=1)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", range(100, 110))
-async def test_workers_survive_many_troubles(person, postgres, database_url, seed):
-    await survives(person, postgres, database_url, seed, runs=40, troubles=15, restarts=3)
+async def test_workers_survive_many_troubles(person, postgres, working, seed):
+    await survives(person, postgres, working, seed, runs=40, troubles=15, restarts=3)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(600)
-async def test_a_database_that_is_away_for_a_minute_is_waited_for(person, postgres, database_url):
+async def test_a_database_that_is_away_for_a_minute_is_waited_for(person, postgres, working):
     runs = 20
-    with working(database_url, 3) as workers:
+    with working(3) as workers:
         for number in range(runs):
             await person.ask(f"{number}: {TASK}", auto_approve=True)
-        await eventually(partial(has_finished, person, runs), PATIENCE_S)
+        await until(person, partial(has_finished, person, runs))
         with postgres.away():
             await asyncio.sleep(AWAY_S)
-        await eventually(partial(all_completed, person, runs), PATIENCE_S)
+        await until(person, partial(all_completed, person, runs))
         assert workers.end() == [0, 0, 0]
     await check(person, runs)
 
 
 async def test_a_worker_hears_of_a_stop_and_hands_back_what_it_has_not_done_when_told_to_end(
-    person, database_url
+    person, working
 ):
     task = "Wait.\n#subtasks(1)\n#slow(1,25s)"
-    with working(database_url, 1) as workers:
+    with working(1) as workers:
         stopped = await person.ask(task, auto_approve=True)
         await eventually(partial(is_begun, person, stopped), PATIENCE_S)
         await person.do(Stop(stopped))

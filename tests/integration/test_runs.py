@@ -5,6 +5,8 @@ import gc
 
 import pytest
 from person import Person, answers, asked, eventually, plan
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from orchestrator import engine
 from orchestrator.commands import (
@@ -192,7 +194,7 @@ async def test_a_long_run_does_not_hold_up_a_short_one(settings):
         long = await person.ask("Long.", auto_approve=True, concurrency=30)
         await gate.reached()
         short = await person.ask("Short.", auto_approve=True)
-        await person.until(long, RunStatus.RUNNING)
+        await person.until(short, RunStatus.RUNNING)
         gate.open()
         await person.answer_of(short)
         await person.answer_of(long)
@@ -511,12 +513,16 @@ async def test_output_that_does_not_fit_its_schema_is_explained_to_the_next_atte
 
 async def test_a_model_that_breaks_in_an_unknown_way_has_failed_like_any_other(person, model):
     model.enqueue(ZeroDivisionError("secret detail"), purpose=Purpose.SUBTASK, subtask=1)
-    run_id = await person.ask_and_approve()
-    await person.answer_of(run_id)
+    with capture_logs([merge_contextvars]) as logged:
+        run_id = await person.ask_and_approve()
+        await person.answer_of(run_id)
 
     broken = (await person.attempts_at(run_id, 1))[0]
     assert broken.outcome is Outcome.ERRORED
     assert broken.error == f"Something broke here (log id {broken.id[-8:]})."
+    [entry] = [entry for entry in logged if entry["event"] == "attempt_broke"]
+    about = {"run": run_id, "subtask": 1, "attempt": broken.id, "team": "T1"}
+    assert about.items() <= entry.items()
 
 
 async def test_text_that_no_database_takes_is_stored_without_it(person, model):
