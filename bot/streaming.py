@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import aiohttp
@@ -46,6 +47,8 @@ _PATIENCE_S = 1.0
 _STARTS_PER_MINUTE = 15.0
 _APPENDS_PER_MINUTE = 80.0
 _MOST_BYTES = 10_000
+# Longer than any attempt at an answer is silent.
+_SILENT_S = 3600.0
 
 # What a workspace says that will never show a stream, or not to this app.
 _NEVER = frozenset(
@@ -86,6 +89,12 @@ class _Stream:
     shown: str = ""
     over: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
+    heard_at: float = field(default_factory=monotonic)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing of it is shown any more, though more may be written."""
+        return self.task is None or self.task.done()
 
     def more(self) -> str:
         """What can be added to what is shown; empty where there is nothing yet."""
@@ -130,10 +139,22 @@ class Streams:
         if stream is None or stream.attempt_id != attempt_id:
             if stream is not None:
                 stream.over.set()
+            self._forget_silent()
             stream = self._streams[run_id] = _Stream(run_id, attempt_id)
             stream.task = asyncio.create_task(self._show(stream))
-        if stream.task is not None and not stream.task.done():
+        if not stream.is_done:
             stream.pieces.append(piece)
+        stream.heard_at = monotonic()
+
+    def _forget_silent(self) -> None:
+        """Let go of streams that nobody ended here: another process publishes those answers."""
+        silent = [
+            run_id
+            for run_id, stream in self._streams.items()
+            if monotonic() - stream.heard_at > _SILENT_S and stream.is_done
+        ]
+        for run_id in silent:
+            del self._streams[run_id]
 
     async def end(self, run_id: str) -> bool:
         """Nothing more is written into the run's thread from here; whether anything could be."""

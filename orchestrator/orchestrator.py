@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
+from typing import TYPE_CHECKING, Self
 
 from sqlalchemy.exc import DBAPIError
 
@@ -40,6 +41,9 @@ from orchestrator.store.tables import Attempt, Request, Run, RunStatus
 from orchestrator.tools.configuration import ToolsConfig
 from orchestrator.tools.toolbox import Toolbox
 from orchestrator.tracing.base import Tracing, of_environment
+
+if TYPE_CHECKING:
+    from orchestrator.drafts import Drafts
 
 # How soon the end of a run is seen that another process brought about.
 _LOOK_AGAIN_S = 1.0
@@ -79,6 +83,9 @@ class Orchestrator:
         self.engine = engine
         self._waker = waker
         self._bus = engine.bus if engine else Bus()
+        self._drafts = _drafts(database, self._bus)
+        if engine and self._drafts:
+            self._bus.subscribe_text(self._drafts.tell)
         (tracing or Tracing()).follow(self._bus, database)
         self.metrics = engine.metrics if engine else Metrics(roles)
         self.attachments = Attachments(database, Extractor.of(settings), self.wake)
@@ -123,20 +130,22 @@ class Orchestrator:
             with _still_there():
                 await refuse_half_moved(database)
             if not works:
-                async with _waker(database) as waker:
-                    yield cls(database, roles, settings, None, waker, tracing)
+                waker = waker_of(database)
+                async with cls(database, roles, settings, None, waker, tracing)._told() as opened:
+                    yield opened
                 return
             chosen = model or model_of(settings, _ledger(database))
             price = price or (free if model else price_of(settings))
             engine = Engine(database, chosen, roles, settings, toolbox, estimate, price, tracing)
             with _still_there():
                 await engine.start()
-            try:
-                yield cls(database, roles, settings, engine, None, tracing)
-            finally:
-                await engine.stop()
-                await toolbox.close()
-                await chosen.close()
+            async with cls(database, roles, settings, engine, None, tracing)._told() as opened:
+                try:
+                    yield opened
+                finally:
+                    await engine.stop()
+                    await toolbox.close()
+                    await chosen.close()
         finally:
             await tracing.close()
             await database.close()
@@ -241,18 +250,30 @@ class Orchestrator:
         return self._bus.subscribe(listener)
 
     def subscribe_text(self, listener: TextListener) -> Callable[[], None]:
-        """Call `listener` with answers while they are written; call the result to end that."""
+        """Call `listener` with answers while they are written, in whichever process that is on
+        PostgreSQL; call the result to end that."""
+        if self._drafts is not None:
+            self._drafts.listen()
         return self._bus.subscribe_text(listener)
 
+    @asynccontextmanager
+    async def _told(self) -> AsyncIterator[Self]:
+        """Let go, at the end, of what tells other processes and hears from them."""
+        try:
+            yield self
+        finally:
+            for told in (self._drafts, self._waker):
+                if told is not None:
+                    await told.close()
 
-@asynccontextmanager
-async def _waker(database: Database) -> AsyncIterator[Waker | None]:
-    waker = waker_of(database)
-    try:
-        yield waker
-    finally:
-        if waker is not None:
-            await waker.close()
+
+def _drafts(database: Database, bus: Bus) -> Drafts | None:
+    """How answers that are written are read along elsewhere; on SQLite there is no elsewhere."""
+    if database.is_sqlite:
+        return None
+    from orchestrator.drafts import Drafts
+
+    return Drafts(database, bus)
 
 
 def defaults_of(settings: Settings) -> Defaults:

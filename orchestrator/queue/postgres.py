@@ -25,7 +25,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_e
 
 from orchestrator.processes import gone_after_s
 from orchestrator.queue.base import LAST, OWN, Handler, Priority, extra_places
-from orchestrator.store.database import LETS_GO, Database
+from orchestrator.store.database import LETS_GO, Database, conninfo
 
 log = structlog.get_logger(__name__)
 
@@ -343,7 +343,10 @@ class PostgresQueue(Sender):
 
 
 def _connector(url: URL) -> procrastinate.PsycopgConnector:
-    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
     return procrastinate.PsycopgConnector(
-        conninfo=plain, kwargs=_OPTIONS, min_size=1, max_size=_CONNECTIONS, timeout=_CONNECT_S
+        conninfo=conninfo(url),
+        kwargs=_OPTIONS,
+        min_size=1,
+        max_size=_CONNECTIONS,
+        timeout=_CONNECT_S,
     )

@@ -34,7 +34,7 @@ _POSTGRES_WRITERS = 8
 # A process that stands still in the middle of a transaction holds others up for no longer.
 LETS_GO = "-c idle_in_transaction_session_timeout=8000"
 # Keepalives: a server that vanished without a word is noticed after some 15 seconds.
-_CONNECT: dict[str, Any] = {
+CONNECT: dict[str, Any] = {
     "connect_timeout": 5,
     "keepalives_idle": 5,
     "keepalives_interval": 5,
@@ -244,11 +244,16 @@ def was_lost(error: BaseException) -> bool:
     return is_broken or isinstance(error, OperationalError | InterfaceError)
 
 
+def conninfo(url: URL) -> str:
+    """The same PostgreSQL for libraries that connect by themselves."""
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
 def _writing_engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         # Connections that did not survive the server are found out before they are used.
         return sa.create_engine(
-            synchronous(url), pool_size=_POSTGRES_WRITERS, pool_pre_ping=True, connect_args=_CONNECT
+            synchronous(url), pool_size=_POSTGRES_WRITERS, pool_pre_ping=True, connect_args=CONNECT
         )
     engine = sa.create_engine(
         synchronous(url),
@@ -263,7 +268,7 @@ def _writing_engine(url: URL) -> Engine:
 def _reading_engine(url: URL) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":
         return create_async_engine(
-            url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=_CONNECT
+            url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=CONNECT
         )
     engine = create_async_engine(
         url.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": _BUSY_SECONDS}

@@ -7,10 +7,12 @@ from functools import partial
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.app import connected
 from bot.localslack.faults import Fault
 from orchestrator.errors import ModelTimedOut
 from orchestrator.model.base import Purpose
 from orchestrator.model.offline import OfflineModel
+from orchestrator.orchestrator import Orchestrator
 from tests.acceptance.conftest import (
     PATIENCE_S,
     answered,
@@ -100,6 +102,28 @@ async def test_an_answer_grows_while_it_is_written_and_becomes_the_answer(
         assert BEGUN not in answer.words
         assert "the end." in answer.words
     assert rows("SELECT has_streams FROM team") == [(1,)]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_an_answer_grows_while_another_process_writes_it(
+    workspace, settings, database_url, ada, model
+):
+    shared = settings.model_copy(update={"database_url": database_url})
+    async with (
+        Orchestrator.open(shared, model),
+        connected(shared, works=False),
+        connected(shared, works=False),
+    ):
+        await workspace.wait_connected()
+        mention, plan = await approved(ada, TASK)
+        model.write("Apples ")
+        growing = await begun(ada, mention)
+        model.write("are red. ")
+        await ada.wait_for(growing, same(growing, says("are red.")), PATIENCE_S)
+        model.end()
+        await done(ada, mention, plan)
+        assert [answer.ts for answer in await answers(ada, mention)] == [growing.ts]
+    assert len(calls_of(workspace, "chat.startStream")) == 1
 
 
 async def test_an_answer_that_is_there_at_once_is_posted(bot, ada, workspace):
