@@ -28,7 +28,8 @@ from orchestrator import deadlines
 from orchestrator.commands import Actor, FireSchedule, PauseSchedule
 from orchestrator.errors import NotInstalled, Outdated, Refused
 from orchestrator.orchestrator import Orchestrator, defaults_of
-from orchestrator.store.tables import Schedule, now
+from orchestrator.store.clock import CLOCK, now
+from orchestrator.store.tables import Schedule
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +82,11 @@ class Clock:
 
     def _add(self, job: Job, every: timedelta) -> None:
         self._scheduler.add_job(
-            job, "interval", seconds=every.total_seconds(), id=job.__name__, next_run_time=now()
+            job,
+            "interval",
+            seconds=every.total_seconds(),
+            id=job.__name__,
+            next_run_time=CLOCK.host(),
         )
 
     # --- what time does to runs -------------------------------------------------------------
@@ -120,6 +125,7 @@ class Clock:
 
     async def fire(self) -> None:
         """Begin the runs that are due; what was missed while nobody looked, once."""
+        await self._orchestrator.set_clock()
         async with self._database.read() as session:
             query = select(Schedule).where(col(Schedule.next_at) <= self._now())
             due = (await session.exec(query.order_by(col(Schedule.next_at)))).all()

@@ -17,6 +17,7 @@ from bot.schedules import ScheduleView
 from bot.view import RunRow, run_rows
 from orchestrator.commands import Actor
 from orchestrator.store import changes
+from orchestrator.store.clock import now
 from orchestrator.store.load import plan_of
 from orchestrator.store.tables import (
     LIVE,
@@ -26,7 +27,6 @@ from orchestrator.store.tables import (
     RequestStatus,
     Run,
     WhoActs,
-    now,
 )
 
 SHOWN = 8

@@ -19,8 +19,9 @@ from orchestrator.events import Event, EventKind
 from orchestrator.files.extract import Extract
 from orchestrator.files.extractor import Extractor
 from orchestrator.store import calls, changes
+from orchestrator.store.clock import now
 from orchestrator.store.database import Database
-from orchestrator.store.tables import LIVE, Artifact, FileStatus, Run, now
+from orchestrator.store.tables import LIVE, Artifact, FileStatus, Run
 
 
 @dataclass(frozen=True, slots=True)

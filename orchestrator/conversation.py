@@ -30,8 +30,9 @@ from orchestrator.model.base import (
     Usage,
 )
 from orchestrator.store import calls
+from orchestrator.store.clock import now
 from orchestrator.store.database import Database
-from orchestrator.store.tables import ToolCallRow, ToolCallStatus, new_id, new_row, now
+from orchestrator.store.tables import ToolCallRow, ToolCallStatus, new_id, new_row
 from orchestrator.tools.base import ToolResult, failed
 from orchestrator.tools.local import OFFERS
 from orchestrator.tracing.base import AttemptTrace

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from orchestrator.events import Event, EventKind
 from orchestrator.record import BUDGET_OPTIONS, UNTIL, WAITING_OPTIONS
 from orchestrator.store import changes
+from orchestrator.store.clock import now
 from orchestrator.store.tables import (
     LIVE,
     Artifact,
@@ -21,7 +22,6 @@ from orchestrator.store.tables import (
     RequestStatus,
     RunStatus,
     ToolCallRow,
-    now,
     row,
 )
 

@@ -57,6 +57,7 @@ from orchestrator.record import changes_of
 from orchestrator.roles import Roles
 from orchestrator.settings import Settings
 from orchestrator.store import calls, changes, load, unfinished, workers
+from orchestrator.store.clock import now
 from orchestrator.store.database import Database, was_lost
 from orchestrator.store.load import Deployment, Estimate, Live
 from orchestrator.store.migrate import code_revision
@@ -66,7 +67,6 @@ from orchestrator.store.tables import (
     Run,
     SubtaskStatus,
     new_id,
-    now,
 )
 from orchestrator.store.unfinished import Unfinished
 from orchestrator.tools.toolbox import Toolbox

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from orchestrator.store.tables import now
+from orchestrator.store.clock import now
 
 log = structlog.get_logger(__name__)
 

@@ -20,6 +20,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from orchestrator.errors import ModelError
 from orchestrator.model.base import Call, Model, OnText, Reply
+from orchestrator.store.clock import now
 from orchestrator.store.database import Database
 from orchestrator.store.tables import (
     Attempt,
@@ -29,7 +30,6 @@ from orchestrator.store.tables import (
     RequestStatus,
     Run,
     RunStatus,
-    now,
 )
 
 log = structlog.get_logger(__name__)

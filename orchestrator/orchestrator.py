@@ -31,6 +31,7 @@ from orchestrator.queue import waker_of
 from orchestrator.queue.base import Waker
 from orchestrator.roles import Roles
 from orchestrator.settings import Settings
+from orchestrator.store.clock import CLOCK
 from orchestrator.store.database import Database
 from orchestrator.store.load import Deployment, Estimate, expected_usd
 from orchestrator.store.lock import lock
@@ -132,6 +133,8 @@ class Orchestrator:
             if not works:
                 waker = waker_of(database)
                 async with cls(database, roles, settings, None, waker, tracing)._told() as opened:
+                    with _still_there():
+                        await opened.set_clock()
                     yield opened
                 return
             chosen = model or model_of(settings, _ledger(database))
@@ -200,6 +203,11 @@ class Orchestrator:
             self.engine.wake(run_id)
         elif self._waker is not None:
             self._waker.advance(run_id)
+
+    async def set_clock(self) -> None:
+        """Go by the database's clock where this host's is wrong."""
+        if not self.database.is_sqlite:
+            await self.database.write(CLOCK.compare)
 
     async def run_of_request(self, request_id: str) -> str:
         """The id of the run that asks this. Raises NotFound."""

@@ -32,6 +32,7 @@ from orchestrator.model.base import Purpose
 from orchestrator.plan import Plan
 from orchestrator.reviewer import Review, Reviewed
 from orchestrator.store.changes import Changes, TeamLimit, changed_plan, new_subtasks
+from orchestrator.store.clock import now
 from orchestrator.store.load import Deployment, Live, expected_usd
 from orchestrator.store.tables import (
     Attempt,
@@ -44,7 +45,6 @@ from orchestrator.store.tables import (
     SubtaskStatus,
     deadline_of,
     new_row,
-    now,
     row,
 )
 

@@ -10,7 +10,8 @@ from sqlalchemy.engine import Connection
 from orchestrator.commands import Done
 from orchestrator.events import Event, EventKind
 from orchestrator.store import changes
-from orchestrator.store.tables import LIVE, RunStatus, Schedule, Team, now
+from orchestrator.store.clock import now
+from orchestrator.store.tables import LIVE, RunStatus, Schedule, Team
 
 _REMOVAL = "the removal of the app"
 

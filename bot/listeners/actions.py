@@ -31,8 +31,9 @@ from orchestrator.commands import (
 )
 from orchestrator.errors import NotFound, Outdated
 from orchestrator.plan import Plan, from_text
+from orchestrator.store.clock import now
 from orchestrator.store.load import plan_of
-from orchestrator.store.tables import RequestKind, RequestStatus, RunStatus, now
+from orchestrator.store.tables import RequestKind, RequestStatus, RunStatus
 
 View = dict[str, Any]
 

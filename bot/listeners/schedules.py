@@ -31,7 +31,8 @@ from orchestrator.commands import (
 )
 from orchestrator.errors import InvalidInput, NotAllowed, NotFound
 from orchestrator.schedules import EXAMPLE
-from orchestrator.store.tables import Schedule, new_id, now
+from orchestrator.store.clock import now
+from orchestrator.store.tables import Schedule, new_id
 
 Change = Callable[[str], PauseSchedule | ResumeSchedule | RemoveSchedule]
 

@@ -19,6 +19,7 @@ from orchestrator.events import Event, EventKind
 from orchestrator.gate import Gated, Gatekeeping
 from orchestrator.plan import Plan
 from orchestrator.store import changes
+from orchestrator.store.clock import now
 from orchestrator.store.tables import (
     PlanRevision,
     Request,
@@ -27,7 +28,6 @@ from orchestrator.store.tables import (
     RevisionSource,
     RunStatus,
     SubtaskStatus,
-    now,
     row,
 )
 

@@ -21,6 +21,7 @@ from orchestrator.errors import InvalidInput, Outdated
 from orchestrator.events import EventKind
 from orchestrator.plan import Plan, from_text
 from orchestrator.store import changes
+from orchestrator.store.clock import now
 from orchestrator.store.tables import (
     PlaybookRow,
     RequestKind,
@@ -28,7 +29,6 @@ from orchestrator.store.tables import (
     RevisionSource,
     RunStatus,
     deadline_of,
-    now,
 )
 
 # What the run itself has tried, before a new beginning.

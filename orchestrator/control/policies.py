@@ -10,7 +10,8 @@ from sqlalchemy.engine import Connection
 from orchestrator.commands import Actor, Done, SetPolicy
 from orchestrator.errors import InvalidInput
 from orchestrator.store import changes
-from orchestrator.store.tables import ChannelPolicy, RunStatus, Team, WhoActs, now
+from orchestrator.store.clock import now
+from orchestrator.store.tables import ChannelPolicy, RunStatus, Team, WhoActs
 
 _table: sa.Table = ChannelPolicy.__table__  # type: ignore[attr-defined]
 

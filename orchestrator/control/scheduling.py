@@ -22,7 +22,8 @@ from orchestrator.control.creating import create
 from orchestrator.control.naming import free_name
 from orchestrator.errors import InvalidInput, NotFound, Outdated
 from orchestrator.store import changes
-from orchestrator.store.tables import Schedule, Team, now, row
+from orchestrator.store.clock import now
+from orchestrator.store.tables import Schedule, Team, row
 
 MOST_OF_A_PERSON = 20
 

@@ -22,6 +22,7 @@ from orchestrator.events import EventKind
 from orchestrator.plan import Pattern, Plan
 from orchestrator.state import STARTABLE, edges
 from orchestrator.store import changes
+from orchestrator.store.clock import now
 from orchestrator.store.tables import (
     RequestKind,
     RequestStatus,
@@ -29,7 +30,6 @@ from orchestrator.store.tables import (
     RunStatus,
     SubtaskStatus,
     deadline_of,
-    now,
 )
 
 _AT_WORK = (RunStatus.RUNNING, RunStatus.SYNTHESIZING)

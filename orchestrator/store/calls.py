@@ -12,6 +12,7 @@ from orchestrator import text
 from orchestrator.errors import Outdated
 from orchestrator.model.base import MadeFile
 from orchestrator.store import changes
+from orchestrator.store.clock import now
 from orchestrator.store.tables import (
     Artifact,
     ArtifactContent,
@@ -20,7 +21,6 @@ from orchestrator.store.tables import (
     ToolCallRow,
     ToolCallStatus,
     new_row,
-    now,
 )
 from orchestrator.tools.base import ToolResult
 

@@ -17,6 +17,7 @@ from orchestrator.events import Event
 from orchestrator.plan import Plan
 from orchestrator.reviewer import Reviewed
 from orchestrator.state import Progress
+from orchestrator.store.clock import now
 from orchestrator.store.tables import (
     Attempt,
     AttemptStatus,
@@ -31,7 +32,6 @@ from orchestrator.store.tables import (
     SubtaskStatus,
     id_floor,
     new_row,
-    now,
     row,
 )
 

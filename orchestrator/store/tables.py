@@ -24,9 +24,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.engine import Dialect
 from sqlmodel import Field, SQLModel
-from uuid6 import uuid7
+from uuid6 import UUID, uuid7
 
 from orchestrator.model.base import Purpose
+from orchestrator.store.clock import CLOCK, now
+
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 class RunStatus(StrEnum):
@@ -191,7 +194,10 @@ class _Words(TypeDecorator[str]):
 
 def new_id() -> str:
     """A UUIDv7: ids sort by the time they were made."""
-    return str(uuid7())
+    made = uuid7()
+    if CLOCK.ahead:
+        made = UUID(int=made.int - (round(CLOCK.ahead / _MILLISECOND) << 80), version=7)
+    return str(made)
 
 
 def row(record: SQLModel) -> dict[str, Any]:
@@ -232,11 +238,6 @@ def id_floor(moment: datetime) -> str:
 def deadline_of(limit_s: float | None) -> datetime | None:
     """When a run that starts now has used up its time; None without a limit."""
     return now() + timedelta(seconds=limit_s) if limit_s is not None else None
-
-
-def now() -> datetime:
-    """The time, aware, in UTC."""
-    return datetime.now(UTC)
 
 
 def _choice(choices: type[StrEnum], default: StrEnum | None = None, *, null: bool = False) -> Any:

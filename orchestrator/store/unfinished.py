@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from orchestrator.store.clock import now
 from orchestrator.store.tables import (
     Attempt,
     AttemptStatus,
@@ -15,7 +16,6 @@ from orchestrator.store.tables import (
     RequestStatus,
     Run,
     RunStatus,
-    now,
 )
 
 

@@ -10,7 +10,8 @@ from sqlalchemy.engine import Connection
 
 from orchestrator.store import calls
 from orchestrator.store.changes import attempt, run, touch
-from orchestrator.store.tables import AttemptStatus, Lease, Outcome, Process, now
+from orchestrator.store.clock import CLOCK, now
+from orchestrator.store.tables import AttemptStatus, Lease, Outcome, Process
 
 process: sa.Table = Process.__table__  # type: ignore[attr-defined]
 lease: sa.Table = Lease.__table__  # type: ignore[attr-defined]
@@ -24,7 +25,8 @@ _FORGOTTEN_AFTER = sa.text("interval '1 day'")
 
 
 def beat(connection: Connection, worker: str, kind: str, version: str) -> None:
-    """Note that this process is alive."""
+    """Note that this process is alive, and put its clock right."""
+    CLOCK.compare(connection)
     insert = postgresql.insert(process).values(
         id=worker, kind=kind, version=version, started_at=_NOW, seen_at=_NOW
     )

@@ -9,6 +9,7 @@ from sqlmodel import col, select
 
 from orchestrator import text
 from orchestrator.plan import Plan
+from orchestrator.store.clock import now
 from orchestrator.store.database import Database
 from orchestrator.store.tables import (
     PlanRevision,
@@ -17,7 +18,6 @@ from orchestrator.store.tables import (
     RequestStatus,
     Run,
     SubtaskRow,
-    now,
 )
 from orchestrator.terminal.view import (
     TEAM,

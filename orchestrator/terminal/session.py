@@ -15,7 +15,8 @@ from orchestrator import text
 from orchestrator.commands import Approve
 from orchestrator.events import Event
 from orchestrator.plan import Plan, to_text
-from orchestrator.store.tables import Request, RequestKind, Run, RunStatus, SubtaskStatus, now
+from orchestrator.store.clock import now
+from orchestrator.store.tables import Request, RequestKind, Run, RunStatus, SubtaskStatus
 from orchestrator.terminal.asking import Asking
 from orchestrator.terminal.codes import Code
 from orchestrator.terminal.leaving import Left

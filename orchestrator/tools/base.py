@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Protocol
 
 from orchestrator.files.extract import Extract
 from orchestrator.model.base import JsonObject, MadeFile, Tool
+from orchestrator.store import clock
 from orchestrator.text import without_secrets
 
 
@@ -57,10 +58,6 @@ async def _none_of_them() -> tuple[str, ...]:
     return ()
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True, slots=True)
 class ToolContext:
     """What the built-in tools of an attempt may ask of its run.
@@ -76,7 +73,7 @@ class ToolContext:
     thread: Callable[[], Awaitable[str | None]] = _nothing
     attached: Callable[[], Awaitable[Collection[str]]] = _none_of_them
     made: Callable[[], Awaitable[Collection[str]]] = _none_of_them
-    now: Callable[[], datetime] = _now
+    now: Callable[[], datetime] = clock.now
     time_zone: str = "UTC"
 
 

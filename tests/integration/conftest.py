@@ -1,5 +1,8 @@
+from contextlib import ExitStack, contextmanager
+
 import pytest
 from person import Person, answers
+from processes import Workers
 
 from orchestrator.model.scripted import ScriptedModel
 from orchestrator.orchestrator import Orchestrator
@@ -20,3 +23,18 @@ async def orchestrator(settings, model):
 @pytest.fixture
 def person(orchestrator):
     return Person(orchestrator)
+
+
+@pytest.fixture
+def working(database_url, tmp_path):
+    """Starts that many workers; what they log stays in the test's folder."""
+
+    @contextmanager
+    def start(count):
+        with (tmp_path / "workers.log").open("ab") as log, ExitStack() as ends:
+            workers = Workers(database_url, ends, log)
+            for _ in range(count):
+                workers.start()
+            yield workers
+
+    return start

@@ -99,16 +99,16 @@ class Person:
         """Wait until the run asks that, and return the request."""
 
         async def opened():
-            found = await self._rows(
-                select(Request).where(
-                    Request.run_id == run_id,
-                    Request.kind == kind,
-                    Request.status == RequestStatus.OPEN,
-                )
-            )
-            return next((r for r in found if subtask in (None, r.subtask)), None)
+            found = await self.requests(run_id)
+            return next((r for r in found if r.kind is kind and subtask in (None, r.subtask)), None)
 
         return await eventually(opened)
+
+    async def requests(self, run_id):
+        """What the run asks now."""
+        return await self._rows(
+            select(Request).where(Request.run_id == run_id, Request.status == RequestStatus.OPEN)
+        )
 
     async def run(self, run_id):
         async with self.orchestrator.database.read() as session:

@@ -16,7 +16,8 @@ from orchestrator.model.base import Purpose, ToolCall, Usage
 from orchestrator.model.scripted import reply
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.store import changes
-from orchestrator.store.tables import Outcome, Request, RequestKind, RunStatus, SubtaskStatus, now
+from orchestrator.store.clock import now
+from orchestrator.store.tables import Outcome, Request, RequestKind, RunStatus, SubtaskStatus
 
 ASKS = (RequestKind.BUDGET, RequestKind.ACCOUNT)
 

@@ -11,6 +11,7 @@ from orchestrator import deadlines
 from orchestrator.commands import Redo
 from orchestrator.errors import Outdated
 from orchestrator.store import changes
+from orchestrator.store.clock import now
 from orchestrator.store.tables import (
     Artifact,
     ArtifactContent,
@@ -19,7 +20,6 @@ from orchestrator.store.tables import (
     RunStatus,
     ToolCallRow,
     new_row,
-    now,
 )
 
 LATER = timedelta(hours=25)

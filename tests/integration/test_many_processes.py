@@ -1,19 +1,14 @@
 """Many processes on one PostgreSQL: who dies or stands still is replaced, and nothing is lost."""
 
 import asyncio
-import os
 import random
-import signal
-import subprocess
-import sys
 from collections import Counter
-from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from person import Person, eventually
+from processes import FINE, PATIENCE_S
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 
@@ -31,92 +26,16 @@ from orchestrator.store.tables import (
     RunStatus,
 )
 
-ROOT = Path(__file__).parents[2]
-BEAT_S = 0.5
-PATIENCE_S = 200.0
-# A process loads its libraries first, which takes long on a busy machine.
-END_S = 30.0
 AWAY_S = 60.0
 SUBTASKS = 3
 # Its plan, its subtasks, its answer.
 ATTEMPTS_OF_A_RUN = SUBTASKS + 2
-# Whoever is told to end before it has begun just ends; who finds no database says so.
-FINE = {0, -signal.SIGTERM, 2}
 TASK = f"Do it.\n#subtasks({SUBTASKS})\n#slow(1,0.2s)\n#slow(2,0.2s)"
 
 pytestmark = [
     pytest.mark.timeout(180),
     pytest.mark.parametrize("database_url", ["postgresql"], indirect=True),
 ]
-
-
-class Workers:
-    """Processes at work on one database, as they are started in production."""
-
-    def __init__(self, url, ends, log):
-        self._url = url
-        self._ends = ends
-        self._log = log
-        self.running = []
-        self.paused = []
-
-    def start(self):
-        environment = {
-            "PATH": os.environ["PATH"],
-            "DATABASE_URL": self._url,
-            "ORCHESTRATOR_MODEL": "offline",
-            "ORCHESTRATOR_BEAT_S": str(BEAT_S),
-            "ORCHESTRATOR_GRACE_S": "0.2",
-        }
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bot", "worker", "--concurrency", "4"],
-            env=environment,
-            cwd=ROOT,
-            stderr=self._log,
-        )
-        self._ends.callback(process.wait)
-        self._ends.callback(process.kill)
-        self.running.append(process)
-        return process
-
-    def kill(self, process):
-        process.kill()
-        process.wait()
-        self.running.remove(process)
-        self.start()
-
-    def pause(self, process):
-        process.send_signal(signal.SIGSTOP)
-        self.running.remove(process)
-        self.paused.append(process)
-        self.start()
-
-    def resume(self):
-        for process in self.paused:
-            process.send_signal(signal.SIGCONT)
-        self.running += self.paused
-        self.paused = []
-
-    def end(self):
-        """Tell all to end; their exit codes."""
-        for process in self.running:
-            process.terminate()
-        return [process.wait(END_S) for process in self.running]
-
-
-@pytest.fixture
-def working(database_url, tmp_path):
-    """Starts that many workers; what they log stays in the test's folder."""
-
-    @contextmanager
-    def start(count):
-        with (tmp_path / "workers.log").open("ab") as log, ExitStack() as ends:
-            workers = Workers(database_url, ends, log)
-            for _ in range(count):
-                workers.start()
-            yield workers
-
-    return start
 
 
 @pytest.fixture

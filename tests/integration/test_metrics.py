@@ -15,6 +15,7 @@ from orchestrator.errors import ModelOverloaded
 from orchestrator.metrics import Metrics
 from orchestrator.model.base import Purpose
 from orchestrator.store import changes
+from orchestrator.store.clock import now
 from orchestrator.store.database import Database
 from orchestrator.store.tables import (
     Attempt,
@@ -24,7 +25,6 @@ from orchestrator.store.tables import (
     RunStatus,
     Team,
     new_row,
-    now,
 )
 
 

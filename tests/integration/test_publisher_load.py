@@ -25,6 +25,7 @@ from bot.publisher import Publisher
 from bot.publishing import Publishing
 from bot.streaming import Streams
 from orchestrator.plan import Plan, Subtask
+from orchestrator.store.clock import now
 from orchestrator.store.database import Database
 from orchestrator.store.tables import (
     Message,
@@ -36,7 +37,6 @@ from orchestrator.store.tables import (
     SubtaskStatus,
     Team,
     new_row,
-    now,
 )
 from tests.benchmarks.publisher import LIMIT_REFUSED, LIMIT_STALENESS, Watched, staleness
 from tests.driven_clock import DrivenLoop, passes

@@ -18,7 +18,8 @@ from orchestrator.commands import (
 from orchestrator.control.scheduling import MOST_OF_A_PERSON
 from orchestrator.errors import InvalidInput, NotFound, Outdated
 from orchestrator.orchestrator import Orchestrator
-from orchestrator.store.tables import Schedule, now
+from orchestrator.store.clock import now
+from orchestrator.store.tables import Schedule
 
 DAILY = AddSchedule("Look at the news", "C1", "0 9 * * *", "Europe/London")
 

@@ -29,7 +29,8 @@ from orchestrator.model.base import Purpose, Tool, ToolCall
 from orchestrator.model.scripted import ScriptedModel, reply
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.store import workers
-from orchestrator.store.tables import RunStatus, SubtaskStatus, now
+from orchestrator.store.clock import now
+from orchestrator.store.tables import RunStatus, SubtaskStatus
 from orchestrator.tools.base import Offer, ToolResult
 from orchestrator.tools.configuration import ToolsConfig
 from orchestrator.tools.toolbox import Kit, Toolbox
