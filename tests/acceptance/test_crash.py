@@ -219,11 +219,13 @@ async def test_killed_at_any_moment_of_a_run(
     start_process, ada, workspace, expect_as_if_nothing_happened, moment
 ):
     """Killed right after the n-th change of the thread, whatever it is at then."""
-    task = f"{TASK} #slow(1,1s) #slow(2,2s)"
+    # Apart enough that each subtask changes the thread by itself.
+    task = f"{TASK} #slow(1,1s) #slow(2,2s) #slow(3,3s)"
     async with start_process() as process:
-        mention, plan = await approved(ada, task)
+        mention, plan = await proposed(ada, task)
         calls = workspace.workspace.recorder.calls
         seen = len(calls)
+        await ada.click(plan, "Approve")
         await workspace.workspace.recorder.wait_for(lambda: len(calls) > seen + moment, PATIENCE_S)
         await kill(process)
     async with start_process():
