@@ -109,9 +109,12 @@ class Stream:
     answer: dict
     cut: int | None = None
     then: str = "end"
+    headers: dict | None = None
 
     def response(self, released):
-        return StreamingResponse(self._body(released), media_type="text/event-stream")
+        return StreamingResponse(
+            self._body(released), headers=self.headers, media_type="text/event-stream"
+        )
 
     async def _body(self, released):
         for number, event in enumerate(events_of(self.answer)):
