@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from bot.blocks import ids, text, words
+from bot.blocks import ids, rich, text, words
 from bot.blocks.elements import Element, actions, button, context, divider, header, paragraph, plain
 from bot.blocks.payload import Block
 from bot.view import AttemptView, RunView, SubtaskHistory, SubtaskView, ToolAsk, ToolCallView
@@ -90,7 +90,7 @@ def _short(subtask: SubtaskView) -> Iterator[text.Part]:
         yield text.quote(text.block(subtask.error, _BEGINNING))
     if subtask.output:
         yield text.section(text.span("Result", bold=True))
-        yield text.quote(text.block(subtask.output, _BEGINNING))
+        yield from rich.parts_of(text.block(subtask.output, _BEGINNING))
 
 
 def _facts(subtask: SubtaskView) -> str:
@@ -130,8 +130,7 @@ def subtask(view: RunView, shown: SubtaskView, history: SubtaskHistory, page: in
 def arguments(tool: ToolAsk) -> View:
     """With what a worker wants to use a tool: all of it, or it is said that it is not all."""
     blocks: list[Block] = [header(text.line(tool.name, 150))]
-    shown = _parts(tool.arguments[:_MOST_ARGUMENTS])
-    blocks += [text.rich_text(text.preformatted(part)) for part in shown]
+    blocks += map(text.rich_text, _preformatted(tool.arguments[:_MOST_ARGUMENTS]))
     if len(tool.arguments) > _MOST_ARGUMENTS:
         blocks.append(context(f"✂️ Of {len(tool.arguments):,} characters, which is all that fits."))
     return _view("Arguments", blocks)
@@ -140,7 +139,8 @@ def arguments(tool: ToolAsk) -> View:
 def _whole(shown: SubtaskView, history: SubtaskHistory) -> Iterator[Block]:
     yield from _long("Instructions", shown.instructions)
     if history.output:
-        yield from _long("Result", history.output)
+        yield header("Result")
+        yield from rich.blocks(text.block(history.output, _MOST_TEXT))
     if history.attempts:
         yield header("Attempts")
         for number, attempt in enumerate(history.attempts, start=1):
@@ -179,32 +179,21 @@ def _call(call: ToolCallView) -> Iterator[Block]:
     parts = [text.section(text.span(said, bold=True))]
     if call.decided_by:
         parts.append(text.section(text.span("Decided by "), text.user(call.decided_by)))
-    shown = [text.preformatted(part) for part in _parts(call.arguments[:_MOST_OF_A_CALL])]
-    yield text.rich_text(*parts, *shown)
+    parts += _preformatted(call.arguments[:_MOST_OF_A_CALL])
+    yield text.rich_text(*parts)
     if call.output:
-        yield text.rich_text(*_preformatted(call.output, _MOST_OF_A_CALL))
+        yield text.rich_text(*_preformatted(text.block(call.output, _MOST_OF_A_CALL)))
 
 
 def _long(title: str, content: str) -> Iterator[Block]:
     """A text that may be long, whole, in blocks of which each is short enough."""
     yield header(title)
-    for part in _parts(text.block(content, _MOST_TEXT)):
+    for part in text.pieces(text.block(content, _MOST_TEXT), _MOST_PART):
         yield text.rich_text(text.section(text.span(part)))
 
 
-def _preformatted(content: str, most: int) -> list[text.Part]:
-    return [text.preformatted(part) for part in _parts(text.block(content, most))]
-
-
-def _parts(left: str) -> list[str]:
-    """The text in pieces, cut at ends of lines where there are some."""
-    parts = []
-    while len(left) > _MOST_PART:
-        cut = left.rfind("\n", _MOST_PART // 2, _MOST_PART)
-        end = cut if cut > 0 else _MOST_PART
-        parts.append(left[:end])
-        left = left[end:].removeprefix("\n")
-    return [*parts, left] if left else parts
+def _preformatted(content: str) -> list[text.Part]:
+    return [text.preformatted(part) for part in text.pieces(content, _MOST_PART)]
 
 
 def _pages(blocks: Sequence[Block]) -> list[list[Block]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -50,6 +50,17 @@ def block(value: str, limit: int) -> str:
 def _beginning(value: str, limit: int) -> str:
     # Cleaning looks at every character: of a very long text only what can be shown.
     return value[: 4 * limit + 200]
+
+
+def pieces(value: str, most: int) -> Iterator[str]:
+    """`value` in pieces of at most `most` characters, cut at ends of lines where there are some."""
+    while len(value) > most:
+        cut = value.rfind("\n", most // 2, most)
+        end = cut if cut > 0 else most
+        yield value[:end]
+        value = value[end:].removeprefix("\n")
+    if value:
+        yield value
 
 
 def escape(value: str) -> str:
