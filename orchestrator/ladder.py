@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
@@ -54,13 +55,18 @@ def load(path: Path | None = None) -> Ladder:
 
     Raises ConfigurationError with the file's name and what is wrong in it.
     """
-    shipped = _read(resources.files("orchestrator").joinpath("ladder.yml").read_text(), "shipped")
     if path is None:
-        return shipped
+        return _shipped()
     try:
-        return _read(path.read_text(encoding="utf-8"), str(path)) + shipped
+        return _read(path.read_text(encoding="utf-8"), str(path)) + _shipped()
     except OSError as error:
         raise ConfigurationError(f"The ladder {path} cannot be read: {error.strerror}.") from error
+
+
+@cache
+def _shipped() -> Ladder:
+    content = resources.files("orchestrator").joinpath("ladder.yml").read_text()
+    return _read(content, "shipped")
 
 
 def _read(content: str, name: str) -> Ladder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -60,9 +61,7 @@ class Roles(Mapping[str, Role]):
 
         Raises ConfigurationError with the file's name and what is wrong in it.
         """
-        roles = _read(
-            resources.files("orchestrator").joinpath("roles.yml").read_text(), "roles.yml"
-        )
+        roles = dict(_shipped())
         if path is not None:
             try:
                 roles |= _read(path.read_text(), str(path))
@@ -105,6 +104,12 @@ class Roles(Mapping[str, Role]):
 
     def __len__(self) -> int:
         return len(self._roles)
+
+
+@cache
+def _shipped() -> Mapping[str, Role]:
+    content = resources.files("orchestrator").joinpath("roles.yml").read_text()
+    return _read(content, "roles.yml")
 
 
 def _read(content: str, name: str) -> dict[str, Role]:

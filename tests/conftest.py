@@ -1,5 +1,6 @@
 """What all tests share: databases, and settings that the machine's environment cannot change."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -35,6 +36,37 @@ def bare_environment(monkeypatch):
         monkeypatch.delenv(name)
 
 
+_NOBODY_ELSE = """
+    SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+# Deleting is quicker than truncating where there is little, and needs no order of the tables.
+_NO_ROWS = """
+    DO $$
+    DECLARE name text;
+    BEGIN
+        SET LOCAL session_replication_role = replica;
+        FOR name IN
+            SELECT tablename FROM pg_tables WHERE schemaname = 'public'
+            AND tablename NOT IN ('alembic_version', 'oldest_code')
+        LOOP
+            EXECUTE format('DELETE FROM %I', name);
+        END LOOP;
+    END $$
+"""
+_SCHEMA = """
+    SELECT
+        (SELECT version_num FROM alembic_version),
+        (SELECT revision FROM oldest_code),
+        (SELECT max(oid) FROM pg_class WHERE relnamespace = 'public'::regnamespace),
+        (SELECT max(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace),
+        (SELECT count(*) FROM pg_trigger),
+        (SELECT sum(relnatts) FROM pg_class WHERE relnamespace = 'public'::regnamespace),
+        (SELECT sum(pg_relation_size(oid)) < 2000000 FROM pg_class
+            WHERE relnamespace = 'public'::regnamespace)
+"""
+
+
 class Postgres:
     """A real PostgreSQL for the session, with a database of its own for whoever asks."""
 
@@ -43,6 +75,8 @@ class Postgres:
         self._uri = server.get_uri()
         self._migrated = self.create()
         migrate(self._migrated)
+        self._schema = self._emptied(self._migrated)
+        self._free = []
 
     def create(self, template=None):
         """The URL of a new database, a copy of `template` where that is given."""
@@ -52,8 +86,24 @@ class Postgres:
             connection.execute(f"CREATE DATABASE {name}{source}")
         return self._uri.replace("/postgres?", f"/{name}?")
 
-    def create_migrated(self):
-        return self.create(self._migrated)
+    def take(self):
+        """The URL of a migrated database without rows, to be given back."""
+        return self._free.pop() if self._free else self.create(self._migrated)
+
+    def give_back(self, url):
+        """Let another test have it, unless this one changed its tables or filled them."""
+        if self._emptied(url) == self._schema:
+            self._free.append(url)
+        else:
+            self.drop(url)
+
+    @staticmethod
+    def _emptied(url):
+        """What the tables are made of, once nobody is connected and their rows are gone."""
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(_NOBODY_ELSE)
+            connection.execute(_NO_ROWS)
+            return connection.execute(_SCHEMA).fetchone()
 
     def restart(self):
         """Stop the server, which breaks off every connection, and start it again."""
@@ -118,9 +168,9 @@ def database_url(request, tmp_path):
         yield f"sqlite+aiosqlite:///{file}"
         return
     postgres = request.getfixturevalue("postgres")
-    url = postgres.create_migrated()
+    url = postgres.take()
     yield url
-    postgres.drop(url)
+    postgres.give_back(url)
 
 
 @pytest.fixture
@@ -135,3 +185,9 @@ async def database(database_url):
 def settings(database_url):
     """Settings for the database of the test, with little patience."""
     return Settings(_env_file=None, database_url=database_url, model="offline", grace_s=0.2)
+
+
+def pytest_collection_finish():
+    """What is loaded by now stays: no collection of garbage has to look at it again."""
+    gc.collect()
+    gc.freeze()

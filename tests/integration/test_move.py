@@ -91,7 +91,7 @@ def source(tmp_path, migrated_file):
 
 @pytest.fixture
 def target(postgres):
-    url = postgres.create_migrated()
+    url = postgres.take()
     yield Side(url)
     postgres.drop(url)
 

@@ -59,6 +59,7 @@ async def test_an_example_in_a_direct_message_is_written_without_a_mention(
 ) -> None:
     page = await open_page()
     await page.locator(".entry", has_text="orchestrator").first.click()
+    await expect(page.locator("main .pane-title h2")).to_contain_text("orchestrator")
     await page.locator(".example").first.click()
     posted = page.locator("#thread .row-text")
     await expect(posted).to_contain_text("Compare three")
