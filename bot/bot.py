@@ -113,9 +113,11 @@ def actor_of(body: dict[str, Any]) -> Actor:
     return Actor(team_of(body) or "", body["user"]["id"])
 
 
-async def tell(client: AsyncWebClient, user: str, place: Place, sentence: str) -> None:
-    """Say something to one person only, where they are looking."""
-    said = note.said(sentence)
+async def tell(
+    client: AsyncWebClient, user: str, place: Place, sentence: str, link: str | None = None
+) -> None:
+    """Say something to one person only, where they are looking; `link` leads to a thread."""
+    said = note.said(sentence, link)
     try:
         await client.chat_postEphemeral(
             channel=place.channel,

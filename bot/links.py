@@ -7,6 +7,7 @@ from urllib.parse import urljoin
 
 from bot.installations import Installations
 from bot.view import RunRow
+from orchestrator.store.tables import Run
 
 
 async def of_threads(
@@ -17,10 +18,20 @@ async def of_threads(
     They are made as chat.getPermalink makes them, without a call for each.
     """
     address = await installations.address(team_id)
-    if not address:
-        return {}
     return {
-        row.id: urljoin(address, f"archives/{row.channel}/p{row.thread.replace('.', '')}")
+        row.id: _made(address, row.channel, row.thread)
         for row in rows
-        if row.channel and row.thread
+        if address and row.channel and row.thread
     }
+
+
+async def of_thread(installations: Installations, run: Run) -> str | None:
+    """The address of the run's thread; None where it has none yet."""
+    address = await installations.address(run.team_id)
+    if not address or not run.channel or not run.thread:
+        return None
+    return _made(address, run.channel, run.thread)
+
+
+def _made(address: str, channel: str, thread: str) -> str:
+    return urljoin(address, f"archives/{channel}/p{thread.replace('.', '')}")

@@ -102,9 +102,15 @@ def usage() -> Payload:
     )
 
 
-def said(sentence: str) -> Payload:
-    """One of our own sentences, for one reader: people named in it are shown by name."""
-    return Payload([text.rich_text(text.section(*text.spans(sentence)))], _as_text(sentence))
+def said(sentence: str, link: str | None = None) -> Payload:
+    """One of our own sentences, for one reader: people named in it are shown by name.
+
+    `link` is the address of a thread that it leads to.
+    """
+    spans = text.spans(sentence)
+    if link is not None:
+        spans += [text.span(" "), text.link(link, "Open it")]
+    return Payload([text.rich_text(text.section(*spans))], _as_text(sentence))
 
 
 def broken(log_id: str) -> str:

@@ -151,6 +151,11 @@ def user(user_id: str) -> Span:
     return span(line(user_id, 40))
 
 
+def link(url: str, label: str) -> Span:
+    """A link to an address of our own making."""
+    return {"type": "link", "url": url, "text": label}
+
+
 def spans(sentence: str) -> list[Span]:
     """One of our own sentences, in which people may be mentioned. For one reader only."""
     pieces = _MENTION.split(text.clean(sentence[:_SENTENCE_LIMIT]))

@@ -12,7 +12,7 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import timeline
+from bot import links, timeline
 from bot.blocks import details, edit_form, ids, modals
 from bot.bot import Bot, Place, actor_of, answering, tell
 from bot.view import RunView, SubtaskView, attempt_views, subtask_history
@@ -63,10 +63,11 @@ class Click:
             view=body.get("view"),
         )
 
-    async def say(self, sentence: str) -> None:
-        """Say something to who clicked: in the thread, or over the view in which they did."""
+    async def say(self, sentence: str, link: str | None = None) -> None:
+        """Say something to who clicked: in the thread, where `link` may lead to another, or over
+        the view in which they did."""
         if self.place is not None:
-            await tell(self.client, self.actor.user_id, self.place, sentence)
+            await tell(self.client, self.actor.user_id, self.place, sentence, link)
             return
         notice = modals.notice("Orchestrator", sentence)
         if self.view is not None and self.view["type"] == "modal":
@@ -386,7 +387,11 @@ async def _run_again(bot: Bot, click: Click) -> None:
     claim = f"again:{click.trigger_id}"
     done = await bot.orchestrator.do(again, click.actor, claim=claim)
     bot.publisher.wake()
-    await click.say(f"{done.sentence} It has a thread of its own.")
+    # Its thread begins with a message that is being posted just now.
+    await bot.publisher.first_replies()
+    begun = await bot.access.find(done.run_id, click.actor)
+    link = await links.of_thread(bot.installations, begun)
+    await click.say(f"{done.sentence} It has a thread of its own.", link)
 
 
 _HANDLERS: dict[str, Handler] = {

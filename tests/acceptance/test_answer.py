@@ -91,8 +91,9 @@ async def test_the_timeline_is_said_to_be_on_its_way_and_comes_as_a_picture(answ
 
 async def test_run_again_plans_the_same_task_in_a_thread_of_its_own(answer, ada, grace, rows):
     await grace.click(answer, "Run again")
-    await told(grace, answer, "is being planned", "a thread of its own")
+    note = await told(grace, answer, "is being planned", "a thread of its own")
     again = await ada.wait_for("general", says("asked for:", TASK), PATIENCE_S)
+    assert f"/archives/{again.channel}/p{again.ts.replace('.', '')}" in str(note.blocks)
     assert again.thread_ts in (None, again.ts)
     assert grace.id in str(again.blocks)
     await grace.wait_for(grace.thread(again), has_button("Approve"), PATIENCE_S)
