@@ -21,6 +21,8 @@ from orchestrator.errors import (
 from orchestrator.model.base import Call, Model, Purpose
 from orchestrator.orchestrator import model_of
 from orchestrator.roles import Roles
+from orchestrator.store.clock import CLOCK
+from orchestrator.store.database import Database
 from orchestrator.store.migrate import migrate
 from orchestrator.tools.configuration import ToolsConfig
 from orchestrator.tools.toolbox import Toolbox
@@ -64,7 +66,23 @@ async def _finding(check: Check, settings: BotSettings) -> Finding:
 
 async def _database(settings: BotSettings) -> str:
     revision = await asyncio.to_thread(migrate, settings.database_url)
-    return f"The database can be used and is at revision {revision}."
+    sentence = f"The database can be used and is at revision {revision}."
+    ahead_s = await _clock_ahead_s(settings)
+    if not ahead_s:
+        return sentence
+    off = f"{abs(ahead_s):,} seconds {'ahead of' if ahead_s > 0 else 'behind'}"
+    return f"{sentence} This host's clock is {off} the database's, which counts."
+
+
+async def _clock_ahead_s(settings: BotSettings) -> int:
+    """Seconds that this host's clock is ahead of the database's, where they differ at all."""
+    database = Database(settings.database_url)
+    try:
+        if not database.is_sqlite:
+            await database.write(CLOCK.compare)
+        return round(CLOCK.ahead.total_seconds())
+    finally:
+        await database.close()
 
 
 async def _roles(settings: BotSettings) -> str:

@@ -1,6 +1,7 @@
 """A worker with something wrong with it: `python -m tests.integration.odd_worker HOURS_AHEAD`.
 
-Its host's clock is so many hours ahead, and tasks may do it harm.
+Its host's clock is so many hours ahead, and tasks may do it harm. With `doctor` after the hours
+it says how things stand instead of working.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot import logging
+from bot.doctor import examine
 from bot.ending import told_to_end
 from bot.settings import BotSettings
 from orchestrator.model.base import Purpose
@@ -57,4 +59,8 @@ async def work():
 if __name__ == "__main__":
     set_clock(timedelta(hours=float(sys.argv[1])))
     logging.configure()
-    asyncio.run(work())
+    if "doctor" in sys.argv:
+        for finding in asyncio.run(examine(calls=False)):
+            sys.stdout.write(f"{finding.sentence}\n")
+    else:
+        asyncio.run(work())

@@ -20,7 +20,13 @@ class Workers:
     """Processes at work on one database, as they are started in production."""
 
     def __init__(self, url, ends, log):
-        self._url = url
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "DATABASE_URL": url,
+            "ORCHESTRATOR_MODEL": "offline",
+            "ORCHESTRATOR_BEAT_S": str(BEAT_S),
+            "ORCHESTRATOR_GRACE_S": "0.2",
+        }
         self._ends = ends
         self._log = log
         self.running = []
@@ -28,17 +34,9 @@ class Workers:
 
     def start(self, *program, **more):
         """Start one more; what is `more` goes into its environment."""
-        environment = {
-            "PATH": os.environ["PATH"],
-            "DATABASE_URL": self._url,
-            "ORCHESTRATOR_MODEL": "offline",
-            "ORCHESTRATOR_BEAT_S": str(BEAT_S),
-            "ORCHESTRATOR_GRACE_S": "0.2",
-            **more,
-        }
         process = subprocess.Popen(
             [sys.executable, "-m", *(program or PROGRAM)],
-            env=environment,
+            env=self._environment | more,
             cwd=ROOT,
             stderr=self._log,
         )
@@ -46,6 +44,14 @@ class Workers:
         self._ends.callback(process.kill)
         self.running.append(process)
         return process
+
+    def ask(self, *program):
+        """What a program in the place of a worker prints."""
+        command = [sys.executable, "-m", *program]
+        done = subprocess.run(
+            command, env=self._environment, cwd=ROOT, capture_output=True, timeout=END_S, check=True
+        )
+        return done.stdout.decode()
 
     def kill(self, process):
         process.kill()

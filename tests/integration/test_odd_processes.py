@@ -1,5 +1,6 @@
 """Processes that are not as they should be: out of memory, with a wrong clock, of another age."""
 
+import asyncio
 from datetime import timedelta
 from functools import partial
 
@@ -92,6 +93,16 @@ async def test_hosts_whose_clocks_are_wrong_go_by_that_of_the_database(person, w
         # By their ids, which are made of the time.
         *_, last = await person.attempts(run_id)
         assert last.purpose is Purpose.SYNTHESIS
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"), [("3", "10,800 seconds ahead of"), ("-2", "7,200 seconds behind"), ("0", "")]
+)
+async def test_the_doctor_tells_that_a_clock_is_wrong(database_url, working, hours, said):
+    with working(0) as workers:
+        told = await asyncio.to_thread(workers.ask, ODD, hours, "doctor")
+    assert (f"This host's clock is {said} the database's" in told) == bool(said)
+    assert "The database can be used" in told
 
 
 async def are_at_work(person, count):
