@@ -69,9 +69,13 @@ run: sa.Table = Run.__table__  # type: ignore[attr-defined]
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where an answer is to be written, for whom, and the row of its message."""
+    """Where an answer is to be written, for whom, and the row of its message.
+
+    `ts` is the time of the message where an earlier attempt has begun it.
+    """
 
     row_id: str
+    ts: str | None
     run_name: str
     team_id: str
     requester: str
@@ -140,8 +144,9 @@ class Streams:
             if stream is not None:
                 stream.over.set()
             self._forget_silent()
+            before = stream.task if stream is not None else None
             stream = self._streams[run_id] = _Stream(run_id, attempt_id)
-            stream.task = asyncio.create_task(self._show(stream))
+            stream.task = asyncio.create_task(self._show(stream, before))
         if not stream.is_done:
             stream.pieces.append(piece)
         stream.heard_at = monotonic()
@@ -171,8 +176,11 @@ class Streams:
         """Finish the calls under way."""
         await asyncio.gather(*(self.end(run_id) for run_id in list(self._streams)))
 
-    async def _show(self, stream: _Stream) -> None:
+    async def _show(self, stream: _Stream, before: asyncio.Task[None] | None) -> None:
+        """Show one attempt, after what was shown of the one before it."""
         try:
+            if before is not None:
+                await asyncio.wait({before})
             if not await stream.is_over(_PATIENCE_S):
                 await self._write(stream)
         except (SlackClientError, aiohttp.ClientError, TimeoutError) as error:
@@ -198,7 +206,7 @@ class Streams:
     async def _intend(self, run_id: str) -> _Place | None:
         work = partial(_intend, run_id=run_id, streamless=self._abilities.streamless)
         place = await self._database.write(work)
-        if place is None or self._starts[place.team_id].take():
+        if place is None or place.ts is not None or self._starts[place.team_id].take():
             return place
         await self._database.write(partial(forget, id_=place.row_id))
         return None
@@ -206,6 +214,11 @@ class Streams:
     async def _begin(self, client: AsyncWebClient, place: _Place, stream: _Stream) -> str | None:
         """The time of the message that was begun; None where the workspace does not take it."""
         first = stream.more()
+        if place.ts is not None:
+            again = answer.draft_again() + first
+            await client.chat_appendStream(channel=place.channel, ts=place.ts, markdown_text=again)
+            stream.shown = first
+            return place.ts
         try:
             begun = await client.chat_startStream(
                 channel=place.channel,
@@ -246,7 +259,7 @@ def may_be_written(view: RunView) -> bool:
     return view.status is RunStatus.RUNNING
 
 
-def is_draft(row: Message) -> bool:
+def is_draft(row: Message | sa.Row[Any]) -> bool:
     """Whether the message holds what was written of an answer that was not finished then."""
     return row.payload_hash == DRAFT
 
@@ -275,7 +288,8 @@ def forget(connection: Connection, id_: str) -> None:
 
 
 def _intend(connection: Connection, run_id: str, streamless: frozenset[str]) -> _Place | None:
-    """The message of the answer that is being written, intended; None where it is there."""
+    """The message of the answer that is being written, intended or begun by an earlier attempt;
+    None where it is there."""
     writing = connection.execute(
         sa.select(run).where(
             run.c.id == run_id,
@@ -288,21 +302,28 @@ def _intend(connection: Connection, run_id: str, streamless: frozenset[str]) -> 
     if writing is None:
         return None
     key = f"{messages.ANSWER}{writing.answer_revision + 1}"
-    known = sa.select(message.c.id).where(message.c.run_id == run_id, message.c.key == key)
-    if connection.execute(known).first() is not None:
+    is_it = (message.c.run_id == run_id) & (message.c.key == key)
+    known = connection.execute(sa.select(message).where(is_it)).first()
+    if known is not None and not (known.ts and is_draft(known)):
         return None
-    values = new_row(
-        Message, run_id=run_id, key=key, channel=writing.channel, thread=writing.thread
-    )
-    connection.execute(sa.insert(message), [values])
+    row_id = known.id if known is not None else _intended(connection, writing, key)
     return _Place(
-        row_id=values["id"],
+        row_id=row_id,
+        ts=known.ts if known is not None else None,
         run_name=writing.name,
         team_id=writing.team_id,
         requester=writing.requester,
         channel=writing.channel,
         thread=writing.thread,
     )
+
+
+def _intended(connection: Connection, writing: sa.Row[Any], key: str) -> str:
+    values = new_row(
+        Message, run_id=writing.id, key=key, channel=writing.channel, thread=writing.thread
+    )
+    connection.execute(sa.insert(message), [values])
+    return str(values["id"])
 
 
 def _save(connection: Connection, id_: str, values: dict[str, Any]) -> None:

@@ -39,6 +39,11 @@ def draft_opening(requester: str, name: str) -> str:
     return f"{text.mention(requester)} {draft_words(name)}\n\n"
 
 
+def draft_again() -> str:
+    """What stands in a draft between an attempt that failed and the next."""
+    return "\n\n---\n\nThat came to no end. I am writing it anew:\n\n"
+
+
 def draft_words(name: str) -> str:
     """What tells an answer that is being written from any other message."""
     return f"I am writing the answer of {name}:"
