@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
@@ -19,7 +20,8 @@ _DEEPEST = 8
 _RULE = "─" * 24
 _LISTS = ("bullet_list", "ordered_list")
 _STYLES = {"strong": "bold", "em": "italic", "s": "strike"}
-_LINKS = ("http://", "https://", "mailto:")
+# What Slack takes as an address.
+_URL = re.compile(r"(?:https?://[^\s/]|mailto:[^\s@]+@)\S{0,2900}")
 
 
 def blocks(markdown: str) -> Iterator[Block]:
@@ -155,7 +157,7 @@ def _spans(node: SyntaxTreeNode, **style: bool) -> list[Span]:
 def _link(node: SyntaxTreeNode, **style: bool) -> Span:
     url = str(node.attrs.get("href") or node.attrs.get("src") or "")
     said = _plain(node) or url
-    if not url.startswith(_LINKS):
+    if not _URL.fullmatch(url):
         return _said(said, **style)
     return {**_said(said, **style), "type": "link", "url": url}
 

@@ -3,6 +3,7 @@
 Writes are functions over a connection. Those asked for in one turn of the event loop share a
 transaction on SQLite, where a commit is what costs; on PostgreSQL each has its own. Either way
 a write returns only when it is durable, and one that fails does not disturb its neighbours.
+What is read and written has no place in errors, which are logged: its parameters are hidden there.
 """
 
 from __future__ import annotations
@@ -253,10 +254,15 @@ def _writing_engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         # Connections that did not survive the server are found out before they are used.
         return sa.create_engine(
-            synchronous(url), pool_size=_POSTGRES_WRITERS, pool_pre_ping=True, connect_args=CONNECT
+            synchronous(url),
+            pool_size=_POSTGRES_WRITERS,
+            pool_pre_ping=True,
+            connect_args=CONNECT,
+            hide_parameters=True,
         )
     engine = sa.create_engine(
         synchronous(url),
+        hide_parameters=True,
         poolclass=sa.StaticPool,
         connect_args={"check_same_thread": False, "timeout": _BUSY_SECONDS},
     )
@@ -268,10 +274,15 @@ def _writing_engine(url: URL) -> Engine:
 def _reading_engine(url: URL) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":
         return create_async_engine(
-            url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=CONNECT
+            url.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            connect_args=CONNECT,
+            hide_parameters=True,
         )
     engine = create_async_engine(
-        url.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": _BUSY_SECONDS}
+        url.set(drivername="sqlite+aiosqlite"),
+        connect_args={"timeout": _BUSY_SECONDS},
+        hide_parameters=True,
     )
     sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     return engine

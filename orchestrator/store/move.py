@@ -236,7 +236,7 @@ def _place_of(target: str) -> str:
 
 @contextmanager
 def _connected(url: str) -> Iterator[Connection]:
-    engine = sa.create_engine(synchronous(parse(url)), poolclass=sa.NullPool)
+    engine = sa.create_engine(synchronous(parse(url)), poolclass=sa.NullPool, hide_parameters=True)
     with engine.connect() as connection:
         yield connection
 

@@ -86,6 +86,18 @@ async def test_a_neighbour_that_breaks_a_constraint_fails_alone(database):
     assert await ids_in(database) == ["T1", "T2"]
 
 
+async def test_an_error_says_nothing_of_what_was_read_or_written(database):
+    query, given = sa.text("SELECT 1 FROM nowhere WHERE said = :said"), {"said": "what Ada wrote"}
+
+    with pytest.raises(sa.exc.DBAPIError) as written:
+        await database.write(lambda connection: connection.execute(query, given))
+    async with database.read() as session:
+        with pytest.raises(sa.exc.DBAPIError) as read:
+            await session.exec(query, params=given)
+
+    assert "Ada" not in f"{written.value} {read.value}"
+
+
 async def test_being_cancelled_while_waiting_does_not_undo_a_write(database_url):
     database = Database(database_url)
     held = Held("T1")

@@ -143,6 +143,23 @@ def test_no_word_is_lost_and_every_block_is_one_that_slack_takes(markdown):
     assert letters(text_of(blocks)) == letters(markdown)
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["http://", "https:///a", "javascript:alert(1)", "mailto:", f"https://a.b/{'c' * 3000}", "/a"],
+)
+def test_what_is_no_address_is_only_text(url):
+    [block] = rich.blocks(f"[here]({url})")
+    assert not [node for node in nodes(block) if node.get("type") == "link"]
+    assert "here" in text_of([block])
+
+
+@pytest.mark.parametrize("url", ["https://a.b/c?d=e#f", "http://a", "mailto:ada@example.com"])
+def test_an_address_is_a_link(url):
+    [block] = rich.blocks(f"[here]({url})")
+    [link] = [node for node in nodes(block) if node.get("type") == "link"]
+    assert (link["url"], link["text"]) == (url, "here")
+
+
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
 def test_nobody_is_notified(content):
     blocks = [*rich.blocks(content)]
