@@ -22,7 +22,8 @@ from orchestrator.model.offline import OfflineModel
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.store.clock import CLOCK
 
-MORE_MEMORY = 512 * 2**20
+# Threads reserve much of it that they never use.
+MORE_MEMORY = 4 * 2**30
 GREEDY, DEADLY = "It takes all memory.", "It takes its process down."
 
 
