@@ -11,6 +11,7 @@ from typing import Any
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
+from tenacity import AsyncRetrying, retry_if_result, stop_after_delay, wait_fixed
 
 from bot import links, timeline
 from bot.blocks import details, edit_form, ids, modals
@@ -36,6 +37,8 @@ from orchestrator.store.load import plan_of
 from orchestrator.store.tables import RequestKind, RequestStatus, RunStatus
 
 View = dict[str, Any]
+
+_LOOK_AGAIN_S, _POSTED_S = 0.2, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,11 +390,25 @@ async def _run_again(bot: Bot, click: Click) -> None:
     claim = f"again:{click.trigger_id}"
     done = await bot.orchestrator.do(again, click.actor, claim=claim)
     bot.publisher.wake()
-    # Its thread begins with a message that is being posted just now.
-    await bot.publisher.first_replies()
-    begun = await bot.access.find(done.run_id, click.actor)
-    link = await links.of_thread(bot.installations, begun)
-    await click.say(f"{done.sentence} It has a thread of its own.", link)
+    await click.say(
+        f"{done.sentence} It has a thread of its own.", await _thread_of(bot, click, done.run_id)
+    )
+
+
+async def _thread_of(bot: Bot, click: Click, run_id: str) -> str | None:
+    """The address of a thread whose first message is being posted; None if that takes long."""
+
+    async def look() -> str | None:
+        return await links.of_thread(bot.installations, await bot.access.find(run_id, click.actor))
+
+    looking = AsyncRetrying(
+        retry=retry_if_result(lambda link: link is None),
+        wait=wait_fixed(_LOOK_AGAIN_S),
+        stop=stop_after_delay(_POSTED_S),
+        retry_error_callback=lambda _: None,
+    )
+    found: str | None = await looking(look)
+    return found
 
 
 _HANDLERS: dict[str, Handler] = {
