@@ -28,7 +28,7 @@ from orchestrator import deadlines
 from orchestrator.commands import Actor, FireSchedule, PauseSchedule
 from orchestrator.errors import NotInstalled, Outdated, Refused
 from orchestrator.orchestrator import Orchestrator, defaults_of
-from orchestrator.store.clock import CLOCK, now
+from orchestrator.store.clock import CLOCK, now, set_clock
 from orchestrator.store.tables import Schedule
 
 log = structlog.get_logger(__name__)
@@ -125,7 +125,7 @@ class Clock:
 
     async def fire(self) -> None:
         """Begin the runs that are due; what was missed while nobody looked, once."""
-        await self._orchestrator.set_clock()
+        await set_clock(self._database)
         async with self._database.read() as session:
             query = select(Schedule).where(col(Schedule.next_at) <= self._now())
             due = (await session.exec(query.order_by(col(Schedule.next_at)))).all()

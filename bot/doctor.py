@@ -21,7 +21,7 @@ from orchestrator.errors import (
 from orchestrator.model.base import Call, Model, Purpose
 from orchestrator.orchestrator import model_of
 from orchestrator.roles import Roles
-from orchestrator.store.clock import CLOCK
+from orchestrator.store.clock import CLOCK, set_clock
 from orchestrator.store.database import Database
 from orchestrator.store.migrate import migrate
 from orchestrator.tools.configuration import ToolsConfig
@@ -78,8 +78,7 @@ async def _clock_ahead_s(settings: BotSettings) -> int:
     """Seconds that this host's clock is ahead of the database's, where they differ at all."""
     database = Database(settings.database_url)
     try:
-        if not database.is_sqlite:
-            await database.write(CLOCK.compare)
+        await set_clock(database)
         return round(CLOCK.ahead.total_seconds())
     finally:
         await database.close()

@@ -13,13 +13,12 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlmodel import col, select
-from tenacity import AsyncRetrying, retry_if_result, stop_after_delay, wait_fixed
 
 from bot import intents, messages, posted, streaming
 from bot.abilities import Abilities
@@ -28,6 +27,7 @@ from bot.messages import Attachment, Wanted
 from bot.pace import Pace
 from bot.publishing import Publishing
 from bot.refusals import code_of
+from bot.soon import soon
 from bot.steps import Step, next_change, next_post
 from bot.streaming import Streams
 from bot.view import RunView, run_view
@@ -39,8 +39,6 @@ log = structlog.get_logger(__name__)
 Clients = Callable[[str], Awaitable[AsyncWebClient]]
 
 _SWEEP_SECONDS = 1.0
-# What is deleted while its post is being answered is known a moment later.
-_LOOK_AGAIN_S, _NOTED_S = 0.25, 5.0
 _AT_ONCE = 8
 _FIRST_REPLIES_S = 0.5
 _POSTS_PER_MINUTE = 60.0
@@ -63,15 +61,6 @@ class _Place:
 
     run_id: str
     is_urgent: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Deleted:
-    """A message that somebody deleted, where it is one of ours, and its run."""
-
-    known: Message | None = None
-    view: RunView | None = None
-    is_noted_soon: bool = False
 
 
 class _Elsewhere(Exception):
@@ -149,19 +138,18 @@ class Publisher:
 
     async def deleted(self, team_id: str, channel: str, ts: str) -> None:
         """Somebody deleted a message: one of ours that people need comes anew."""
-        looking = AsyncRetrying(
-            retry=retry_if_result(lambda found: found.is_noted_soon),
-            wait=wait_fixed(_LOOK_AGAIN_S),
-            stop=stop_after_delay(_NOTED_S),
-            retry_error_callback=lambda _: _Deleted(),
-        )
-        deleted: _Deleted = await looking(partial(self._find_deleted, team_id, channel, ts))
-        known, view = deleted.known, deleted.view
-        if known is not None and view is not None and not messages.is_passing(known.key):
+        known = await soon(partial(self._find_deleted, team_id, channel, ts))
+        if not isinstance(known, Message):
+            return
+        async with self._database.read() as session:
+            view = await run_view(session, known.run_id)
+        if view is not None and not messages.is_passing(known.key):
             await self._lost(view, known)
 
-    async def _find_deleted(self, team_id: str, channel: str, ts: str) -> _Deleted:
-        """The row of that message. Between the post and the note of its time there is none."""
+    async def _find_deleted(
+        self, team_id: str, channel: str, ts: str
+    ) -> Message | Literal["not ours"] | None:
+        """The row of that message; None while it may be one whose time is about to be noted."""
         of_channel = (
             select(Message)
             .join(Run, col(Run.id) == col(Message.run_id))
@@ -169,10 +157,10 @@ class Publisher:
         )
         async with self._database.read() as session:
             known = (await session.exec(of_channel.where(Message.ts == ts))).first()
-            if known is not None:
-                return _Deleted(known, await run_view(session, known.run_id))
             posting = of_channel.where(Message.status == MessageStatus.INTENT)
-            return _Deleted(is_noted_soon=(await session.exec(posting)).first() is not None)
+            if known is None and (await session.exec(posting)).first() is None:
+                return "not ours"
+            return known
 
     async def _lost(self, view: RunView, known: Message) -> None:
         # Of an answer that is still being written the whole is yet to come.

@@ -31,7 +31,7 @@ from orchestrator.queue import waker_of
 from orchestrator.queue.base import Waker
 from orchestrator.roles import Roles
 from orchestrator.settings import Settings
-from orchestrator.store.clock import CLOCK
+from orchestrator.store.clock import set_clock
 from orchestrator.store.database import Database
 from orchestrator.store.load import Deployment, Estimate, expected_usd
 from orchestrator.store.lock import lock
@@ -132,9 +132,9 @@ class Orchestrator:
                 await refuse_half_moved(database)
             if not works:
                 waker = waker_of(database)
+                with _still_there():
+                    await set_clock(database)
                 async with cls(database, roles, settings, None, waker, tracing)._told() as opened:
-                    with _still_there():
-                        await opened.set_clock()
                     yield opened
                 return
             chosen = model or model_of(settings, _ledger(database))
@@ -203,11 +203,6 @@ class Orchestrator:
             self.engine.wake(run_id)
         elif self._waker is not None:
             self._waker.advance(run_id)
-
-    async def set_clock(self) -> None:
-        """Go by the database's clock where this host's is wrong."""
-        if not self.database.is_sqlite:
-            await self.database.write(CLOCK.compare)
 
     async def run_of_request(self, request_id: str) -> str:
         """The id of the run that asks this. Raises NotFound."""

@@ -159,7 +159,7 @@ def _link(node: SyntaxTreeNode, **style: bool) -> Span:
     said = _plain(node) or url
     if not _URL.fullmatch(url):
         return _said(said, **style)
-    return {**_said(said, **style), "type": "link", "url": url}
+    return text.link(url, text.defused(said), **style)
 
 
 def _said(content: str, **style: bool) -> Span:

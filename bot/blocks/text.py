@@ -151,9 +151,9 @@ def user(user_id: str) -> Span:
     return span(line(user_id, 40))
 
 
-def link(url: str, label: str) -> Span:
-    """A link to an address of our own making."""
-    return {"type": "link", "url": url, "text": label}
+def link(url: str, label: str, **style: bool) -> Span:
+    """A link to an address that Slack takes."""
+    return {**span(label, **style), "type": "link", "url": url}
 
 
 def spans(sentence: str) -> list[Span]:

@@ -11,11 +11,11 @@ from typing import Any
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
-from tenacity import AsyncRetrying, retry_if_result, stop_after_delay, wait_fixed
 
 from bot import links, timeline
 from bot.blocks import details, edit_form, ids, modals
 from bot.bot import Bot, Place, actor_of, answering, tell
+from bot.soon import soon
 from bot.view import RunView, SubtaskView, attempt_views, subtask_history
 from orchestrator.commands import (
     Actor,
@@ -37,8 +37,6 @@ from orchestrator.store.load import plan_of
 from orchestrator.store.tables import RequestKind, RequestStatus, RunStatus
 
 View = dict[str, Any]
-
-_LOOK_AGAIN_S, _POSTED_S = 0.2, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,14 +399,7 @@ async def _thread_of(bot: Bot, click: Click, run_id: str) -> str | None:
     async def look() -> str | None:
         return await links.of_thread(bot.installations, await bot.access.find(run_id, click.actor))
 
-    looking = AsyncRetrying(
-        retry=retry_if_result(lambda link: link is None),
-        wait=wait_fixed(_LOOK_AGAIN_S),
-        stop=stop_after_delay(_POSTED_S),
-        retry_error_callback=lambda _: None,
-    )
-    found: str | None = await looking(look)
-    return found
+    return await soon(look)
 
 
 _HANDLERS: dict[str, Handler] = {

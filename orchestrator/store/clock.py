@@ -6,10 +6,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection
+
+if TYPE_CHECKING:
+    from orchestrator.store.database import Database
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +52,12 @@ class Clock:
 
 
 CLOCK = Clock()
+
+
+async def set_clock(database: Database) -> None:
+    """Go by the database's clock where this host's is wrong. With SQLite there is only one."""
+    if not database.is_sqlite:
+        await database.write(CLOCK.compare)
 
 
 def now() -> datetime:
