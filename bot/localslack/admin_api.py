@@ -59,6 +59,8 @@ async def add_fault(ask: Ask) -> JsonObject:
         here.faults.add(fault)
     if "duplicate_events" in body:
         here.faults.duplicate_events = bool(body["duplicate_events"])
+    if "without_previous" in body:
+        here.faults.without_previous = bool(body["without_previous"])
     if "delay_ms" in body:
         here.faults.delay_ms = parse_delay(body["delay_ms"])
     if body.get("drop_socket"):
@@ -85,6 +87,26 @@ async def message(ask: Ask) -> JsonObject:
     """A message a person sees, as the Web API shows it to the bot."""
     found = ask.message(ask.channel)
     return {"message": ask.workspace.messages.for_api(found, metadata=True)}
+
+
+async def post_by_app(ask: Ask) -> JsonObject:
+    """Post as another app: `app`, with `webhook` as webhooks and workflows do."""
+    apps = ask.workspace.other_apps
+    post = apps.post_by_webhook if ask.body.get("webhook") else apps.post
+    content = {name: ask.body.get(name) for name in ("text", "blocks", "attachments")}
+    channel, thread_ts = _any_channel(ask), ask.optional("thread_ts")
+    posted = post(ask.text("app"), channel, content, thread_ts)
+    return {"message": ask.workspace.messages.for_person(posted)}
+
+
+async def unfurl(ask: Ask) -> JsonObject:
+    """Draw `attachments` below a message, as Slack does for links some moments later."""
+    channel, messages = _any_channel(ask), ask.workspace.messages
+    found = messages.find(channel, ask.text("ts"))
+    if found is None:
+        raise PersonError("message_not_found", "That message is not there any more.", 404)
+    messages.update(channel, found, {"attachments": ask.body.get("attachments") or None})
+    return {}
 
 
 async def administer_channel(ask: Ask) -> JsonObject:
@@ -120,6 +142,13 @@ async def administer_app(ask: Ask) -> JsonObject:
     return {}
 
 
+def _any_channel(ask: Ask) -> JsonObject:
+    channel = ask.workspace.directory.channel(ask.text("channel"))
+    if channel is None:
+        raise PersonError("channel_not_found", "There is no such channel.", 404)
+    return channel
+
+
 def _positive(body: JsonObject, name: str) -> float:
     value = body.get(name)
     if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
@@ -139,6 +168,8 @@ ROUTES = [
     _route("/local/calls", calls, "GET"),
     Route("/local/traffic", traffic, methods=["GET"]),
     _route("/local/message", message, "GET"),
+    _route("/local/admin/posts", post_by_app, "POST"),
+    _route("/local/admin/unfurls", unfurl, "POST"),
     _route("/local/admin/channel", administer_channel, "POST"),
     _route("/local/admin/person", administer_person, "POST"),
     _route("/local/admin/app", administer_app, "POST"),

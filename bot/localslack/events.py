@@ -5,12 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 from bot.localslack import directory, seed
+from bot.localslack.faults import Faults
 from bot.localslack.ids import Clock, Timestamps, new_id
 from bot.localslack.manifest import Manifest
 from bot.localslack.sockets import Sockets
 from bot.localslack.storage import JsonObject
 
 _SUBSCRIPTIONS = {"channel": "message.channels", "group": "message.groups", "im": "message.im"}
+# Slack sends this event before the one with the files, and without them.
+_OF_MENTIONS = (
+    "client_msg_id",
+    "subtype",
+    "user",
+    "username",
+    "bot_id",
+    "app_id",
+    "bot_profile",
+    "text",
+    "ts",
+    "team",
+    "thread_ts",
+    "parent_user_id",
+    "edited",
+    "blocks",
+    "attachments",
+)
 _MENTION = f"<@{seed.BOT_USER}>"
 
 
@@ -24,18 +43,20 @@ class Events:
         manifest: Manifest,
         clock: Clock,
         timestamps: Timestamps,
+        faults: Faults,
     ):
         self._sockets = sockets
         self._directory = who
         self._manifest = manifest
         self._clock = clock
         self._timestamps = timestamps
+        self._faults = faults
 
     def posted(self, channel: JsonObject, message: JsonObject) -> None:
         """Someone, perhaps the bot itself, posted."""
         event = {**message, "channel": channel["id"], "event_ts": message["ts"]}
         if message.get("files") and "bot_id" not in message:
-            event["subtype"] = "file_share"
+            event.setdefault("subtype", "file_share")
         self._message(channel, event)
         self._mention(channel, message)
 
@@ -47,7 +68,7 @@ class Events:
                 "type": "message",
                 "subtype": "message_changed",
                 "message": message,
-                "previous_message": previous,
+                **self._before(previous),
                 "channel": channel["id"],
                 "hidden": True,
                 **self._times(),
@@ -63,7 +84,7 @@ class Events:
             {
                 "type": "message",
                 "subtype": "message_deleted",
-                "previous_message": previous,
+                **self._before(previous),
                 "deleted_ts": previous["ts"],
                 "channel": channel["id"],
                 "hidden": True,
@@ -81,7 +102,7 @@ class Events:
             "user": user,
             "reaction": name,
             "item": {"type": "message", "channel": channel["id"], "ts": message["ts"]},
-            "item_user": message["user"],
+            **({"item_user": message["user"]} if "user" in message else {}),
             "event_ts": self._timestamps.next(),
         }
         if seed.BOT_USER in channel["members"]:
@@ -155,13 +176,14 @@ class Events:
     def _mention(self, channel: JsonObject, message: JsonObject) -> None:
         if channel["is_im"] or _MENTION not in message["text"]:
             return
-        if seed.BOT_USER not in channel["members"] or "bot_id" in message:
+        if seed.BOT_USER not in channel["members"] or message.get("bot_id") == seed.BOT_ID:
             return
-        # Slack sends this event before the one with the files, and without them.
-        kept = ("client_msg_id", "user", "text", "ts", "team", "thread_ts", "edited", "blocks")
-        event = {name: message[name] for name in kept if name in message}
+        event = {name: message[name] for name in _OF_MENTIONS if name in message}
         event |= {"type": "app_mention", "channel": channel["id"], "event_ts": message["ts"]}
         self._send("app_mention", event)
+
+    def _before(self, previous: JsonObject) -> JsonObject:
+        return {} if self._faults.without_previous else {"previous_message": previous}
 
     def _times(self) -> dict[str, str]:
         ts = self._timestamps.next()

@@ -10,7 +10,14 @@ from bot.localslack.errors import PersonError
 
 MOST_DELAY_MS = 20_000
 _FIELDS = {"method", "error", "status", "times", "retry_after", "lose_answer"}
-_SWITCHES = {"drop_socket", "disconnect", "duplicate_events", "delay_ms", "clear"}
+_SWITCHES = {
+    "drop_socket",
+    "disconnect",
+    "duplicate_events",
+    "without_previous",
+    "delay_ms",
+    "clear",
+}
 
 
 @dataclass(slots=True)
@@ -31,12 +38,14 @@ class Fault:
 class Faults:
     """The faults that wait for their call, and what is wrong with the network.
 
-    `delay_ms` is what every call and every envelope takes longer.
+    `delay_ms` is what every call and every envelope takes longer. With `without_previous`
+    events of changed and deleted messages do not say what was there before.
     """
 
     def __init__(self) -> None:
         self._waiting: list[Fault] = []
         self.duplicate_events = False
+        self.without_previous = False
         self.delay_ms = 0
 
     def add(self, fault: Fault) -> None:
@@ -47,6 +56,7 @@ class Faults:
         """Everything works again."""
         self._waiting.clear()
         self.duplicate_events = False
+        self.without_previous = False
         self.delay_ms = 0
 
     def take(self, method: str) -> Fault | None:
@@ -67,6 +77,7 @@ class Faults:
         return {
             "waiting": [asdict(fault) for fault in self._waiting],
             "duplicate_events": self.duplicate_events,
+            "without_previous": self.without_previous,
             "delay_ms": self.delay_ms,
         }
 

@@ -70,8 +70,7 @@ class Messages:
         self, channel: JsonObject, message: StoredMessage, changes: JsonObject
     ) -> JsonObject:
         """Change a message; a change to None takes a field away. Gives the new body."""
-        body = {**message.body, **changes}
-        body = {key: value for key, value in body.items() if value is not None}
+        body = _without_nulls({**message.body, **changes})
         if body.get("blocks"):
             body["blocks"] = with_ids(body["blocks"], message.body.get("blocks") or [])
         changed = replace(message, body=body)
@@ -171,8 +170,9 @@ class Messages:
 
     def for_person(self, message: StoredMessage) -> JsonObject:
         """A message as a person's page shows it."""
-        hidden = ("metadata", "file_ids", "bot_profile", "app_id", "team", "type")
+        hidden = ("metadata", "file_ids", "bot_profile", "app_id", "team", "type", "root")
         shown = {key: value for key, value in message.body.items() if key not in hidden}
+        shown |= _app_name(message.body)
         if shown.get("thread_ts") == message.ts:
             del shown["thread_ts"]
         if shown.get("blocks"):
@@ -194,34 +194,30 @@ class Messages:
         broadcast: bool = False,
     ) -> StoredMessage:
         ts = self._timestamps.next()
-        whole = {"type": "message", "team": seed.TEAM_ID, **body, "channel": channel["id"]}
-        whole["ts"] = ts
+        whole = {"type": "message", "team": seed.TEAM_ID, **_without_nulls(body)}
+        whole |= {"channel": channel["id"], "ts": ts}
         if "bot_id" in whole:
-            whole["bot_profile"] = self._bot_profile()
+            whole.setdefault("bot_profile", self._bot_profile())
         if whole.get("blocks"):
             whole["blocks"] = with_ids(whole["blocks"], [])
+        parent = self._storage.message(channel["id"], thread_ts) if thread_ts else None
         if thread_ts:
-            whole |= {"thread_ts": thread_ts, **self._parent_user(channel, thread_ts)}
-        if broadcast:
-            whole["subtype"] = "thread_broadcast"
+            whole |= {"thread_ts": thread_ts, **_parent_user(parent)}
+        if broadcast and parent is not None:
+            whole |= {"subtype": "thread_broadcast", "root": self.for_api(parent)}
         return StoredMessage(channel["id"], ts, whole, thread_ts, broadcast)
 
     def _bot_profile(self) -> JsonObject:
         bot = self._storage.get("user", seed.BOT_USER)
         assert bot is not None, "the bot is there from the start"
-        known = {"id": seed.BOT_ID, "app_id": seed.APP_ID, "team_id": seed.TEAM_ID}
-        return {**known, "name": bot["real_name"], "deleted": False}
-
-    def _parent_user(self, channel: JsonObject, thread_ts: str) -> dict[str, Any]:
-        parent = self._storage.message(channel["id"], thread_ts)
-        return {} if parent is None else {"parent_user_id": parent.body["user"]}
+        return seed.bot_profile(seed.BOT_ID, seed.APP_ID, seed.BOT_USER, bot["real_name"])
 
     def _count_replies(self, channel: JsonObject, thread_ts: str) -> StoredMessage | None:
         parent = self._storage.message(channel["id"], thread_ts)
         if parent is None:
             return None
         replies = _shared(self._storage.replies(channel["id"], thread_ts))
-        users = list(dict.fromkeys(reply.body["user"] for reply in replies))
+        users = list(dict.fromkeys(map(_author, replies)))
         counted = {
             "thread_ts": thread_ts,
             "reply_count": len(replies),
@@ -247,6 +243,27 @@ class Messages:
         self._storage.put_message(buried)
         self._feed.publish("message_changed", self.for_person(buried), channel["members"])
         self._events.changed(channel, self.for_api(buried), self.for_api(message))
+
+
+def _parent_user(parent: StoredMessage | None) -> dict[str, Any]:
+    # What no user posted has none: webhooks and workflows.
+    user = None if parent is None else parent.body.get("user")
+    return {} if user is None else {"parent_user_id": user}
+
+
+def _app_name(body: JsonObject) -> dict[str, str]:
+    """Return the name people see of another app that posted by itself."""
+    profile = body.get("bot_profile") or {}
+    by_itself = profile.get("user_id") == body.get("user") and body.get("user") != seed.BOT_USER
+    return {"username": profile["name"]} if profile and by_itself else {}
+
+
+def _author(message: StoredMessage) -> str:
+    return str(message.body.get("user") or message.body["bot_id"])
+
+
+def _without_nulls(body: JsonObject) -> JsonObject:
+    return {key: value for key, value in body.items() if value is not None}
 
 
 def _shared(messages: Iterable[StoredMessage]) -> list[StoredMessage]:

@@ -58,14 +58,18 @@ class Person:
         *,
         thread: Thread | Message | None = None,
         files: list[str] | None = None,
+        broadcast: bool = False,
     ) -> Message:
-        """Post; `files` are the ids `attach` gave."""
+        """Post; `files` are the ids `attach` gave.
+
+        With `broadcast` a reply is shown in the channel, too.
+        """
         body: JsonObject = {"channel": await self._channel(channel), "text": text}
         if thread is not None:
-            body["thread_ts"] = self.thread(thread).ts
+            body |= {"thread_ts": self.thread(thread).ts, "broadcast": broadcast}
         if files:
             body["files"] = files
-        return Message((await self._post("messages", body))["message"])
+        return await self._say(body)
 
     async def mention(
         self,
@@ -81,6 +85,34 @@ class Person:
     async def reply(self, thread: Thread | Message, text: str) -> Message:
         """Post in a thread."""
         return await self.post(thread.channel, text, thread=thread)
+
+    async def me(self, channel: str, text: str) -> Message:
+        """Post by `/me`: what one does rather than says."""
+        return await self._say({"channel": await self._channel(channel), "text": text, "me": True})
+
+    async def send_through(
+        self, app: str, channel: str, text: str, *, thread: Thread | Message | None = None
+    ) -> Message:
+        """Post through another app, which acts for this person: with `user` and `bot_id`."""
+        body: JsonObject = {"channel": await self._channel(channel), "text": text, "app": app}
+        if thread is not None:
+            body["thread_ts"] = self.thread(thread).ts
+        return await self._say(body)
+
+    async def forward(
+        self,
+        message: Message,
+        channel: str,
+        text: str = "",
+        *,
+        thread: Thread | Message | None = None,
+    ) -> Message:
+        """Forward a message to a channel, with some words of one's own or none."""
+        body: JsonObject = {"channel": message.channel, "ts": message.ts, "text": text}
+        body["to"] = await self._channel(channel)
+        if thread is not None:
+            body["thread_ts"] = self.thread(thread).ts
+        return await self._say(body, "messages/forward")
 
     async def edit(self, message: Message, text: str) -> Message:
         """Change one's own message."""
@@ -313,6 +345,9 @@ class Person:
     async def close(self, view_id: str) -> None:
         """Close a modal."""
         await self._post("views/close", {"view_id": view_id})
+
+    async def _say(self, body: JsonObject, path: str = "messages") -> Message:
+        return Message((await self._post(path, body))["message"])
 
     async def _administer(self, channel: str, action: str) -> None:
         body = {"channel": await self._channel(channel), "do": action}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
@@ -12,7 +13,9 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Route
 
 from bot.localslack import directory, seed
+from bot.localslack.composer import typed
 from bot.localslack.errors import PersonError
+from bot.localslack.shares import shared
 from bot.localslack.storage import JsonObject, StoredMessage
 from bot.localslack.workspace import Workspace
 
@@ -53,6 +56,10 @@ class Ask:
     def optional(self, name: str) -> str | None:
         """A string, or None."""
         return self.text(name) if self.body.get(name) else None
+
+    def saying(self, text: str, *, me: bool) -> Ask:
+        """Return the same request with other words."""
+        return Ask(self.request, {**self.body, "text": text, "me": me})
 
     def message(self, channel: JsonObject) -> StoredMessage:
         """The message with that `ts`. Raises `PersonError`."""
@@ -125,24 +132,51 @@ async def post(ask: Ask) -> JsonObject:
     text = here.directory.as_slack_text(str(ask.body.get("text") or ""))
     if not text and not files:
         raise PersonError("no_text", "There is nothing in this message.")
-    thread_ts = ask.optional("thread_ts")
-    if thread_ts and here.messages.find(channel, thread_ts) is None:
-        raise PersonError("thread_not_found", "That thread is not there any more.", 404)
-    body: JsonObject = {"user": user, "text": text}
+    body: JsonObject = {"user": user, **_written(ask, text)}
     if files:
         body["file_ids"] = files
-    message = here.messages.post(channel, body, thread_ts=thread_ts)
-    return {"message": here.messages.for_person(message)}
+    return _posted(ask, channel, body)
+
+
+async def forward(ask: Ask) -> JsonObject:
+    """Forward a message to `to`, a channel, with some words of one's own or none."""
+    here, user = ask.workspace, ask.user
+    source = ask.message(ask.channel)
+    author = here.directory.user(str(source.body.get("user")))
+    if author is None:
+        raise PersonError("cant_forward", "This message has no author to show.")
+    attachment = shared(source, ask.channel, author, here.files, here.base_url)
+    text = here.directory.as_slack_text(str(ask.body.get("text") or ""))
+    body = {"user": user, **_written(ask, text), "attachments": [attachment]}
+    return _posted(ask, here.directory.visible_channel(user, ask.text("to")), body)
+
+
+def _posted(ask: Ask, channel: JsonObject, body: JsonObject) -> JsonObject:
+    thread_ts = ask.optional("thread_ts")
+    if thread_ts and ask.workspace.messages.find(channel, thread_ts) is None:
+        raise PersonError("thread_not_found", "That thread is not there any more.", 404)
+    broadcast = bool(thread_ts and ask.body.get("broadcast"))
+    message = ask.workspace.messages.post(channel, body, thread_ts=thread_ts, broadcast=broadcast)
+    return {"message": ask.workspace.messages.for_person(message)}
+
+
+def _written(ask: Ask, text: str) -> JsonObject:
+    """Return what a message says, typed by a person, or sent through an `app` of theirs."""
+    if ask.body.get("me"):
+        return {"text": text, "subtype": "me_message"}
+    if ask.body.get("app"):
+        return {**typed(text), **ask.workspace.other_apps.named(ask.text("app")).marks()}
+    return {**typed(text), "client_msg_id": str(uuid.uuid4())}
 
 
 async def edit(ask: Ask) -> JsonObject:
     """Change what one said."""
     channel, user = ask.channel, ask.user
     message = ask.message(channel)
-    if message.body["user"] != user:
+    if message.body.get("user") != user:
         raise PersonError("cant_update_message", "Only its author can edit a message.", 403)
     text = ask.workspace.directory.as_slack_text(ask.text("text"))
-    ask.workspace.messages.edit(channel, message, user, {"text": text})
+    ask.workspace.messages.edit(channel, message, user, typed(text))
     return {"message": ask.workspace.messages.for_person(ask.message(channel))}
 
 
@@ -151,7 +185,7 @@ async def delete(ask: Ask) -> JsonObject:
     channel, user = ask.channel, ask.user
     message = ask.message(channel)
     is_admin = ask.workspace.directory.person(user)["is_admin"]
-    if message.body["user"] != user and message.seen_by != user and not is_admin:
+    if message.body.get("user") != user and message.seen_by != user and not is_admin:
         raise PersonError("cant_delete_message", "Only its author can delete a message.", 403)
     ask.workspace.messages.delete(channel, message)
     return {}
@@ -187,6 +221,8 @@ async def command(ask: Ask) -> JsonObject:
         raise PersonError("not_in_thread", "Slash commands do not work in threads.")
     text = str(ask.body.get("text") or "").strip()
     name = ask.text("command")
+    if name == "/me":
+        return await post(ask.saying(text, me=True))
     await ask.workspace.interactivity.command(ask.user, ask.text("channel"), name, text)
     return {}
 
@@ -330,6 +366,7 @@ ROUTES = [
     _route("/local/workspace", workspace_, "GET"),
     _route("/local/messages", messages, "GET"),
     _route("/local/messages", post, "POST"),
+    _route("/local/messages/forward", forward, "POST"),
     _route("/local/messages/edit", edit, "POST"),
     _route("/local/messages/delete", delete, "POST"),
     _route("/local/reactions", react, "POST"),

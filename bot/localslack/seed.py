@@ -26,11 +26,13 @@ _CHANNELS = (
     ("C0LOCALLEA1", "leadership", "Plans not yet public", True, (ADA, GRACE)),
 )
 _CREATED = 1_700_000_000
+_AVATARS = "https://avatars.slack-edge.com/local"
+_SIZES = (24, 32, 48, 72, 192, 512)
 
 
 def seed(storage: Storage, app_name: str = "Orchestrator", handle: str = "orchestrator") -> None:
     """Fill an empty storage; one that has a workspace only learns what the app is called."""
-    storage.put("user", BOT_USER, _bot(app_name, handle))
+    storage.put("user", BOT_USER, app_user(BOT_USER, BOT_ID, APP_ID, app_name, handle))
     if storage.get("workspace", TEAM_ID):
         return
     for user in _people():
@@ -45,13 +47,38 @@ def seed(storage: Storage, app_name: str = "Orchestrator", handle: str = "orches
     )
 
 
-def _bot(name: str, handle: str) -> dict[str, Any]:
-    return _user(BOT_USER, handle, name, tz="UTC", color="#15803d", is_bot=True)
+def app_user(user_id: str, bot_id: str, app_id: str, name: str, handle: str = "") -> dict[str, Any]:
+    """Return the member of the workspace that an app's bot is."""
+    handle = handle or name.casefold().replace(" ", "_")
+    ids = {"bot_id": bot_id, "api_app_id": app_id}
+    return _user(user_id, handle, name, tz="UTC", color="#15803d", profile=ids, is_bot=True)
+
+
+def bot_profile(bot_id: str, app_id: str, user_id: str, name: str) -> dict[str, Any]:
+    """Return what messages of a bot say of it."""
+    return {
+        "id": bot_id,
+        "app_id": app_id,
+        "user_id": user_id,
+        "name": name,
+        "icons": {f"image_{size}": f"{_AVATARS}/{bot_id}_{size}.png" for size in (36, 48, 72)},
+        "deleted": False,
+        "updated": _CREATED,
+        "team_id": TEAM_ID,
+    }
 
 
 def _people() -> list[dict[str, Any]]:
     return [
-        _user(user_id, name, real_name, tz=tz, color=color, is_admin=is_admin)
+        _user(
+            user_id,
+            name,
+            real_name,
+            tz=tz,
+            color=color,
+            profile={"email": f"{name}@example.com"},
+            is_admin=is_admin,
+        )
         for user_id, name, real_name, is_admin, tz, color in _PEOPLE
     ]
 
@@ -63,9 +90,12 @@ def _user(
     *,
     tz: str,
     color: str,
+    profile: dict[str, str],
     is_admin: bool = False,
     is_bot: bool = False,
 ) -> dict[str, Any]:
+    first, _, last = real_name.partition(" ")
+    display = real_name if is_bot else name
     return {
         "id": user_id,
         "team_id": TEAM_ID,
@@ -76,9 +106,22 @@ def _user(
         "tz": tz,
         "profile": {
             "real_name": real_name,
-            "display_name": real_name if is_bot else name,
+            "real_name_normalized": real_name,
+            "display_name": display,
+            "display_name_normalized": display,
+            "first_name": first,
+            "last_name": last,
+            "title": "",
+            "phone": "",
+            "skype": "",
+            "status_text": "",
+            "status_emoji": "",
+            "status_expiration": 0,
+            "always_active": is_bot,
+            "avatar_hash": user_id[2:].lower(),
+            **{f"image_{size}": f"{_AVATARS}/{user_id}_{size}.png" for size in _SIZES},
             "team": TEAM_ID,
-            **({"bot_id": BOT_ID, "api_app_id": APP_ID} if is_bot else _email(name)),
+            **profile,
         },
         "is_admin": is_admin,
         "is_owner": is_admin,
@@ -87,12 +130,10 @@ def _user(
         "is_ultra_restricted": False,
         "is_bot": is_bot,
         "is_app_user": False,
+        "is_email_confirmed": not is_bot,
+        "who_can_share_contact_card": "EVERYONE",
         "updated": _CREATED,
     }
-
-
-def _email(name: str) -> dict[str, str]:
-    return {"email": f"{name}@example.com"}
 
 
 def _channels() -> list[dict[str, Any]]:

@@ -33,8 +33,8 @@ class Message:
 
     @property
     def user(self) -> str:
-        """Who posted it."""
-        return str(self.data["user"])
+        """Who posted it; empty for webhooks and workflows."""
+        return str(self.data.get("user", ""))
 
     @property
     def text(self) -> str:
@@ -45,6 +45,11 @@ class Message:
     def blocks(self) -> list[JsonObject]:
         """Its blocks, as the bot sent them."""
         return list(self.data.get("blocks") or [])
+
+    @property
+    def attachments(self) -> list[JsonObject]:
+        """Its attachments: what apps attach, forwarded messages, links as they are drawn."""
+        return list(self.data.get("attachments") or [])
 
     @property
     def files(self) -> list[JsonObject]:
@@ -64,7 +69,7 @@ class Message:
     @property
     def words(self) -> str:
         """Everything in it that can be read, the fallback text included."""
-        return "\n".join([self.text, *readable(self.blocks)])
+        return "\n".join([self.text, *readable(self.blocks), *readable(self.attachments)])
 
 
 @dataclass(frozen=True, slots=True)

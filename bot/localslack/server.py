@@ -24,12 +24,15 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from bot.localslack import admin_api, person_api, seed, web_api
+from bot.localslack.composer import typed
 from bot.localslack.errors import PersonError, PortInUse
 from bot.localslack.guard import Guard
 from bot.localslack.ids import Clock
 from bot.localslack.manifest import read_manifest
+from bot.localslack.other_apps import WORKFLOWS
 from bot.localslack.person import Person
 from bot.localslack.recorder import Call
+from bot.localslack.seen import JsonObject, Message, Thread
 from bot.localslack.storage import Storage
 from bot.localslack.welcome import NO_WELCOME, Welcome
 from bot.localslack.workspace import WEB, Workspace, build_workspace
@@ -147,12 +150,42 @@ class LocalSlack:
         """Arrange a trouble, such as `method="chat.update", error="ratelimited"`.
 
         Also `status`, `times` (None: until cleared), `lose_answer`, and the switches
-        `duplicate_events`, `delay_ms`, `drop_socket`, `disconnect`, `clear`. Raises `PersonError`.
+        `duplicate_events`, `without_previous`, `delay_ms`, `drop_socket`, `disconnect`, `clear`.
+        Raises `PersonError`.
         """
-        async with self.session.post(f"{self.url}/local/faults", json=trouble) as response:
-            answer = await response.json()
-            if not answer["ok"]:
-                raise PersonError(answer["error"], answer["message"], response.status)
+        await self._send("faults", trouble)
+
+    async def app_posts(
+        self,
+        channel: str,
+        text: str = "",
+        *,
+        app: str = "Alerts",
+        blocks: list[JsonObject] | None = None,
+        attachments: list[JsonObject] | None = None,
+        thread: Thread | Message | None = None,
+        webhook: bool = False,
+    ) -> Message:
+        """Post as another app, of which each name is one; with `webhook` as webhooks do.
+
+        Raises `PersonError`.
+        """
+        content: JsonObject = {"text": text, "blocks": blocks, "attachments": attachments}
+        place = {} if thread is None else {"thread_ts": _parent(thread)}
+        body = {"channel": channel, "app": app, "webhook": webhook, **content, **place}
+        return Message((await self._admin("posts", body))["message"])
+
+    async def workflow_posts(
+        self, channel: str, text: str, *, thread: Thread | Message | None = None
+    ) -> Message:
+        """Post as a workflow does: text and `rich_text`, and no user. Raises `PersonError`."""
+        content = typed(self.workspace.directory.as_slack_text(text))
+        return await self.app_posts(channel, app=WORKFLOWS, webhook=True, thread=thread, **content)
+
+    async def unfurl(self, message: Message, attachments: list[JsonObject]) -> None:
+        """Draw attachments below a message, as Slack does for links. Raises `PersonError`."""
+        where = {"channel": message.channel, "ts": message.ts}
+        await self._admin("unfurls", {**where, "attachments": attachments})
 
     async def wait_connected(self, timeout: float = 5.0) -> None:
         """Return when a bot is connected; raises TimeoutError."""
@@ -171,6 +204,16 @@ class LocalSlack:
 
         await self.workspace.recorder.wait_for(lambda: bool(found()), timeout)
         return found()[0]
+
+    async def _admin(self, path: str, body: JsonObject) -> JsonObject:
+        return await self._send(f"admin/{path}", body)
+
+    async def _send(self, path: str, body: JsonObject) -> JsonObject:
+        async with self.session.post(f"{self.url}/local/{path}", json=body) as response:
+            answer: JsonObject = await response.json()
+            if not answer["ok"]:
+                raise PersonError(answer["error"], answer["message"], response.status)
+            return answer
 
 
 async def serve(
@@ -257,6 +300,10 @@ def _listen(port: int) -> socket.socket:
             raise PortInUse(port) from error
         raise
     return listener
+
+
+def _parent(thread: Thread | Message) -> str:
+    return thread.ts if isinstance(thread, Thread) else thread.thread_ts or thread.ts
 
 
 def _url(listener: socket.socket) -> str:

@@ -17,6 +17,7 @@ from bot.localslack.ids import Clock, Timestamps
 from bot.localslack.interactivity import Interactivity
 from bot.localslack.manifest import Manifest
 from bot.localslack.messages import Messages
+from bot.localslack.other_apps import OtherApps
 from bot.localslack.rates import Rates
 from bot.localslack.recorder import Recorder
 from bot.localslack.response_urls import ResponseUrls
@@ -51,6 +52,7 @@ class Workspace:
     interactivity: Interactivity
     administration: Administration
     sessions: Sessions
+    other_apps: OtherApps
     inspector: Feed
     welcome: Welcome
 
@@ -77,7 +79,7 @@ def build_workspace(
     timestamps = Timestamps(clock, storage.latest_ts())
     sockets = Sockets(storage, clock, recorder, faults, feed, ack_timeout_s=ack_timeout_s)
     directory = Directory(storage)
-    events = Events(sockets, directory, manifest, clock, timestamps)
+    events = Events(sockets, directory, manifest, clock, timestamps, faults)
     files = Files(storage, clock, base_url)
     messages = Messages(storage, files, timestamps, feed, events)
     views = Views(storage, clock, feed)
@@ -114,6 +116,7 @@ def build_workspace(
         interactivity=interactivity,
         administration=Administration(directory, events, feed),
         sessions=Sessions(storage, feed, events, messages),
+        other_apps=OtherApps(storage, messages),
         inspector=inspector,
         welcome=welcome,
     )

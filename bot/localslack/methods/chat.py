@@ -7,9 +7,10 @@ from typing import Any
 from bot.localslack import limits, seed
 from bot.localslack.errors import ApiError
 from bot.localslack.methods.base import ApiCall, Method
+from bot.localslack.permalinks import permalink
 from bot.localslack.rates import POST, SPECIAL, TIER_3, TIER_4
 from bot.localslack.response_urls import by_the_bot
-from bot.localslack.storage import JsonObject, StoredMessage
+from bot.localslack.storage import JsonObject
 
 _BLOCKS = "invalid_blocks_format"
 
@@ -89,15 +90,7 @@ def get_permalink(call: ApiCall) -> JsonObject:
     """chat.getPermalink"""
     channel = call.channel(joined=False)
     message = call.message(channel, call.required("message_ts"))
-    return {"channel": channel["id"], "permalink": permalink(call, channel, message)}
-
-
-def permalink(call: ApiCall, channel: JsonObject, message: StoredMessage) -> str:
-    """The address of a message on the workspace's page."""
-    place = f"{call.workspace.base_url}/archives/{channel['id']}/p{message.ts.replace('.', '')}"
-    if message.thread_ts and message.thread_ts != message.ts:
-        place += f"?thread_ts={message.thread_ts}&cid={channel['id']}"
-    return place
+    return {"channel": channel["id"], "permalink": permalink(call.workspace.base_url, message)}
 
 
 def _content(call: ApiCall) -> JsonObject:

@@ -44,24 +44,22 @@ def open_connection(call: ApiCall) -> JsonObject:
 
 def bot_info(call: ApiCall) -> JsonObject:
     """bots.info"""
-    if call.optional("bot") not in (None, seed.BOT_ID):
-        raise ApiError("bot_not_found")
-    return {
-        "bot": {
-            "id": seed.BOT_ID,
-            "deleted": False,
-            "name": _bot(call)["real_name"],
-            "updated": 0,
-            "app_id": seed.APP_ID,
-            "user_id": seed.BOT_USER,
-            "icons": {},
-        }
-    }
+    wanted = call.optional("bot") or seed.BOT_ID
+    for user in call.workspace.directory.users():
+        ids = user["profile"]
+        if ids.get("bot_id") == wanted:
+            return {
+                "bot": seed.bot_profile(wanted, ids["api_app_id"], user["id"], user["real_name"])
+            }
+    raise ApiError("bot_not_found")
 
 
 def team_info(call: ApiCall) -> JsonObject:
     """team.info"""
-    return {"team": {**call.workspace.directory.team, "email_domain": "", "icon": {}}}
+    team, url = call.workspace.directory.team, f"{call.workspace.base_url}/"
+    icon = {f"image_{size}": f"{url}static/icon.svg" for size in (34, 44, 68, 88, 102, 132, 230)}
+    shown = {"email_domain": "", "url": url, "avatar_base_url": url, "is_verified": False}
+    return {"team": {**team, **shown, "icon": {**icon, "image_default": True}}}
 
 
 def _bot(call: ApiCall) -> JsonObject:

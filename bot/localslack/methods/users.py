@@ -16,7 +16,9 @@ def info(call: ApiCall) -> JsonObject:
     user = call.workspace.directory.user(call.required("user"))
     if user is None:
         raise ApiError("user_not_found")
-    return {"user": _shown(user)}
+    # Slack knows a person's language; nobody here chose one.
+    locale = {"locale": "en-US"} if call.flag("include_locale") else {}
+    return {"user": {**_shown(user), **locale}}
 
 
 def listed(call: ApiCall) -> JsonObject:

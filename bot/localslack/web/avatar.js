@@ -31,5 +31,8 @@ export function avatar(userId, size = "") {
 /** Whether a message was written by the bot, whichever of its two ids it carries. */
 export function isFromBot(message) {
   const { bot } = getWorkspace();
-  return message.user === bot.user_id || Boolean(message.bot_id);
+  return message.user === bot.user_id || message.bot_id === bot.bot_id;
 }
+
+/** Whether an app wrote it: the bot or another one, also for a person. */
+export const isFromApp = (message) => isFromBot(message) || Boolean(message.bot_id);

@@ -228,7 +228,8 @@ function post({ text, files, place }) {
   const command = /^(\/[\w-]+)(?:\s+([^]*))?$/.exec(text);
   if (!command || files.length)
     return api.postMessage({ ...where, text, files: files.map((file) => file.id) });
-  if (!getWorkspace().commands.some((known) => known.command === command[1])) {
+  const isKnown = getWorkspace().commands.some((known) => known.command === command[1]);
+  if (command[1] !== "/me" && !isKnown) {
     throw new api.ApiError(
       "unknown_command",
       `${command[1]} is not a command here. Type / to see those there are.`,

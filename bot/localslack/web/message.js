@@ -1,7 +1,8 @@
 // One message as a row: who, when, what it says, its files, reactions and thread.
 
 import * as api from "./api.js";
-import { avatar, isFromBot } from "./avatar.js";
+import { attachments } from "./attachments.js";
+import { avatar, isFromApp, isFromBot } from "./avatar.js";
 import { BlockContext, BlockList } from "./blocks.js";
 import { ago, clock, dayLabel, fullTime, shortClock } from "./dates.js";
 import { botId, getMe, getUser, userName } from "./directory.js";
@@ -37,13 +38,14 @@ export class MessageRow {
     this.message = message;
     this.node.classList.toggle("ephemeral", Boolean(message.is_ephemeral));
     this.node.classList.toggle("tombstone", message.subtype === "tombstone");
-    const authorId = isFromBot(message) ? botId() : message.user;
+    const authorId = isFromBot(message) ? botId() : (message.user ?? message.bot_id);
     this.#slot("avatar", authorId, () =>
       this.gutter.replaceChildren(avatar(authorId), gutterTime(message.ts)),
     );
     this.#part("note", message.is_ephemeral, () => this.#ephemeralNote());
     this.#part("head", [authorId, message.username], () => head(message, authorId));
     this.#updateContent(message);
+    this.#part("attachments", message.attachments, () => attachments(message.attachments));
     this.#part("files", message.files, () => files(message.files ?? []));
     this.#part("reactions", [message.reactions, getMe()], () => this.#reactions());
     this.#part(
@@ -84,7 +86,8 @@ export class MessageRow {
   }
 
   #updateContent(message) {
-    const rich = Boolean(message.blocks?.length);
+    // What a person typed is drawn from the text, which says the same as its blocks.
+    const rich = Boolean(message.blocks?.length) && isFromApp(message);
     this.#part("content", rich ? "blocks" : [message.text, message.edited, getMe()], () => {
       this.#blocks = null;
       if (!rich) return textContent(message);
@@ -205,7 +208,7 @@ function head(message, authorId) {
     "div",
     { class: "row-head" },
     h("span", { class: "author" }, name),
-    isFromBot(message) ? h("span", { class: "badge" }, "APP") : null,
+    isFromApp(message) ? h("span", { class: "badge" }, "APP") : null,
     getUser(authorId)?.is_admin
       ? h("span", { class: "badge badge-quiet", title: "Workspace admin" }, "ADMIN")
       : null,
@@ -214,11 +217,13 @@ function head(message, authorId) {
 }
 
 function textContent(message) {
-  if (!message.text && message.files?.length) return null;
+  if (!message.text && (message.files || message.attachments)?.length) return null;
   const edited = message.edited
     ? h("span", { class: "edited", title: fullTime(message.edited.ts) }, " (edited)")
     : null;
-  return h("div", { class: "row-content row-text" }, mrkdwn(message.text ?? ""), edited);
+  const words = mrkdwn(message.text ?? "");
+  const said = message.subtype === "me_message" ? h("em", null, words) : words;
+  return h("div", { class: "row-content row-text" }, said, edited);
 }
 
 function divider(ts, { newDay, unread }) {
