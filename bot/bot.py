@@ -15,6 +15,7 @@ from bot.access import Access
 from bot.blocks import note, text
 from bot.installations import Installations, team_of
 from bot.logging import request_id
+from bot.names import Names
 from bot.publisher import Publisher
 from bot.refusals import code_of
 from bot.settings import BotSettings
@@ -58,6 +59,7 @@ class Bot:
         self.access = access
         self.settings = settings
         self.installations = installations
+        self.names = Names(installations.client)
         # A picture takes a process of its own with much memory: one at a time.
         self.drawing = asyncio.Semaphore(1)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -84,6 +86,10 @@ class Bot:
 
     async def finish(self, within_s: float = _FINISH_S) -> None:
         """Let what people have asked for come to its end; what takes too long is broken off."""
+        await self._finish_tasks(within_s)
+        await self.names.close()
+
+    async def _finish_tasks(self, within_s: float) -> None:
         if not self._tasks:
             return
         _, unfinished = await asyncio.wait(self._tasks, timeout=within_s)

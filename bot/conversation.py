@@ -5,32 +5,33 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from slack_sdk.web.async_client import AsyncWebClient
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot import markup
 from bot.bot import Place
+from bot.contents import JsonObject as JsonObject
+from bot.contents import Thread, author_of, content_of, time_of
+from bot.markup import Piece, Words
+from bot.names import Names
 from orchestrator import text
 from orchestrator.commands import Actor, NewFile
 from orchestrator.store.tables import Attempt, Run
 
-JsonObject = Mapping[str, Any]
-
-_MENTION = re.compile(r"<@[A-Z0-9]+(?:\|[^>]*)?>")
-_ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
+_PLAIN_MESSAGES = (None, "file_share", "thread_broadcast", "me_message", "message_share")
 # Of a thread the first message and the latest ones, in characters.
 _MOST_CONTEXT = 40_000
-_PAGE = 200
-_MOST_PAGES = 5
+_MOST_LINE = 8_000
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A message of a person. `thread` is None outside of threads; `text` is without the mention.
+    """A message of a person. `thread` is None outside of threads.
 
-    `files` are those Slack told of: with a mention it may tell of none though there are some.
+    `text` is all that it says, without the mention of the bot and with names in the place of ids;
+    `written` is what its author wrote of that, `legend` which ids the names stand for. `files`
+    are those Slack told of: with a mention it may tell of none though there are some.
     """
 
     actor: Actor
@@ -38,20 +39,9 @@ class Said:
     ts: str
     thread: str | None
     text: str
+    written: str
     files: tuple[NewFile, ...] = ()
-
-    @classmethod
-    def of(cls, team_id: str, channel: str, message: JsonObject) -> Said:
-        """The message as an event, or Slack's history, has it."""
-        thread = message.get("thread_ts")
-        return cls(
-            actor=Actor(team_id, message["user"]),
-            channel=channel,
-            ts=message["ts"],
-            thread=None if thread == message["ts"] else thread,
-            text=task_of(message.get("text", "")),
-            files=files_of(message),
-        )
+    legend: str = ""
 
     @property
     def key(self) -> str:
@@ -69,56 +59,203 @@ class Said:
         return Place(self.channel, self.thread)
 
 
-def task_of(written: str) -> str:
-    """What was written, without the mention of the bot and without Slack's escapes."""
-    said = _MENTION.sub("", written, count=1)
-    for entity, character in _ENTITIES:
-        said = said.replace(entity, character)
-    return said.strip()
+class Reader:
+    """Reads messages in a workspace, in which the bot is `own_user`."""
+
+    def __init__(self, names: Names, team_id: str, own_user: str | None) -> None:
+        self._names = names
+        self._team_id = team_id
+        self._own_user = own_user
+
+    async def said(self, channel: str, message: JsonObject) -> Said:
+        """Read a message of a person, as an event or Slack's history has it."""
+        content = content_of(message)
+        own, whole = self._without_us(content.own), self._without_us(content.said)
+        names = await self._names.of(self._team_id, markup.references(whole))
+        ts, thread = message["ts"], message.get("thread_ts")
+        return Said(
+            actor=Actor(self._team_id, message["user"]),
+            channel=channel,
+            ts=ts,
+            thread=None if thread == ts else thread,
+            text=markup.plain(whole, names),
+            written=markup.plain(own, names),
+            files=content.files,
+            legend=legend(whole, names),
+        )
+
+    async def task(self, typed: str) -> tuple[str, str]:
+        """Read what was typed after a command; return it and the legend of its names."""
+        return await self._with_legend(markup.parse(typed))
+
+    async def message(self, message: JsonObject) -> tuple[str, str]:
+        """Read a message of anybody, also of an app; return it and the legend of its names."""
+        return await self._with_legend(content_of(message).everything)
+
+    async def _with_legend(self, said: Words) -> tuple[str, str]:
+        words = self._without_us(said)
+        names = await self._names.of(self._team_id, markup.references(words))
+        return markup.plain(words, names), legend(words, names)
+
+    async def context(self, thread: Thread, answer: str, but: str) -> str:
+        """Write what was said in a thread, and the answer it got, as context for a task.
+
+        The bot's own messages and the one with the task (`but`) are left out.
+        """
+        said = [
+            (author_of(message), self._without_us(content_of(message).everything))
+            for message in thread.messages
+            if message.get("ts") != but and message.get("user") != self._own_user
+        ]
+        words: Words = tuple(piece for one in reversed(said) for piece in (one[0], *one[1]))
+        names = await self._names.of(self._team_id, markup.references(words))
+        lines = [f"{_author(who, names)}: {markup.plain(what, names)}" for who, what in said]
+        most = _MOST_CONTEXT - min(len(answer), _MOST_CONTEXT // 2)
+        kept, cut = _kept(lines, most, thread)
+        parts = [thread.note(cut), legend(words, names), *kept]
+        return "\n".join(part for part in [*parts, answer[: _MOST_CONTEXT // 2]] if part)
+
+    def files(self, thread: Thread, first: str) -> tuple[NewFile, ...]:
+        """Return the files of a thread: of the message `first`, then the latest."""
+        ordered = sorted(
+            (m for m in thread.messages if m.get("user") != self._own_user),
+            key=lambda message: (message.get("ts") == first, time_of(message)),
+            reverse=True,
+        )
+        return tuple(file for message in ordered for file in content_of(message).files)
+
+    def _without_us(self, words: Words) -> Words:
+        return markup.without(words, self._own_user)
+
+
+def legend(words: Words, names: Mapping[str, str]) -> str:
+    """Say which ids the names in `words` stand for; empty where there is none."""
+    named = {item.id: markup.named(item, names) for item in markup.references(words)}
+    told = [f"{name} is {id_}" for id_, name in named.items() if id_ not in name]
+    return f"In Slack {', '.join(told)}." if told else ""
+
+
+def _author(who: Piece, names: Mapping[str, str]) -> str:
+    return who if isinstance(who, str) else markup.named(who, names).removeprefix("@")
+
+
+def _kept(lines: Sequence[str], most: int, thread: Thread) -> tuple[list[str], int]:
+    """The first line and as many of the last as fit into `most` characters, and how many do not."""
+    if not lines:
+        return [], 0
+    first, left = text.shorten(lines[0], most // 2), most
+    left -= len(first)
+    kept: list[str] = []
+    for line in reversed(lines[1:]):
+        beginning = text.shorten(line, _MOST_LINE)
+        if len(beginning) > left:
+            break
+        kept.append(beginning)
+        left -= len(beginning)
+    cut = len(lines) - 1 - len(kept)
+    between = cut + (0 if thread.ends_early else thread.left_out)
+    after = thread.left_out if thread.ends_early else 0
+    return [first, *_left_out(between), *reversed(kept), *_left_out(after)], cut
+
+
+def _left_out(messages: int) -> list[str]:
+    return [f"… {text.plural(messages, 'message')} left out …"] if messages else []
 
 
 def files_of(message: JsonObject) -> tuple[NewFile, ...]:
-    """The files that are attached to a message."""
-    return tuple(
-        NewFile(
-            name=file.get("name") or "file",
-            mimetype=file.get("mimetype") or "application/octet-stream",
-            size=int(file.get("size") or 0),
-            source=file["id"],
-        )
-        for file in message.get("files") or ()
-    )
+    """The files that come with a message."""
+    return content_of(message).files
+
+
+# --- what a message is -----------------------------------------------------------------------
 
 
 def concerns_us(event: JsonObject) -> bool:
-    """Whether an event is anything to the bot: of other people's messages only what becomes of
-    them, for one of them may have been a task, and of its own that they were deleted."""
-    if event.get("type") == "app_mention":
-        return _is_by_person(event)
-    if event.get("type") != "message":
+    """Return whether an event is anything to the bot: of other people's messages only what
+    becomes of them, for one of them may have been a task, and of its own that they were deleted."""
+    if event.get("type") not in ("app_mention", "message"):
         return True
+    if not isinstance(event.get("channel"), str):
+        return False
+    if event["type"] == "app_mention":
+        return _is_said(event)
     match event.get("subtype"):
         case "message_changed":
-            message, previous = event["message"], event["previous_message"]
-            return _is_by_person(previous) and message.get("text") != previous.get("text")
+            return _is_changed(event)
         case "message_deleted":
-            return "user" in event["previous_message"]
-        case None | "file_share" | "thread_broadcast":
-            return event.get("channel_type") == "im" and _is_by_person(event)
+            return isinstance(_gone(event).get("ts"), str)
+        case subtype if subtype in _PLAIN_MESSAGES:
+            return event.get("channel_type") == "im" and _is_said(event)
     return False
+
+
+def _is_changed(event: JsonObject) -> bool:
+    """Whether its author has written something else: links that unfold change nothing."""
+    message, previous = _inner(event, "message"), _inner(event, "previous_message")
+    if not _is_said(previous) or message.get("ts") != previous.get("ts"):
+        return False
+    if is_deletion(event):
+        return True
+    return _is_said(message) and content_of(message).own != content_of(previous).own
+
+
+def _is_said(message: JsonObject) -> bool:
+    """Whether it has an author and a place in time, as messages of people do.
+
+    Who posts through an app is named beside the app, as are the bots of apps (`through_app`).
+    """
+    named = (message.get("user"), message.get("ts"))
+    return all(isinstance(name, str) and name for name in named) and (
+        message.get("subtype") != "bot_message"
+    )
+
+
+def _inner(event: JsonObject, key: str) -> JsonObject:
+    found = event.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _gone(event: JsonObject) -> JsonObject:
+    """The message that an event of a deletion is about, as far as it says."""
+    return _inner(event, "previous_message") or {"ts": event.get("deleted_ts")}
 
 
 def is_deletion(event: JsonObject) -> bool:
     """Whether a message is gone; where there are replies to it, a tombstone takes its place."""
-    message = event.get("message", {})
-    return event.get("subtype") == "message_deleted" or message.get("subtype") == "tombstone"
+    is_buried = _inner(event, "message").get("subtype") == "tombstone"
+    return event.get("subtype") == "message_deleted" or is_buried
 
 
-def _is_by_person(message: JsonObject) -> bool:
-    return "user" in message and "bot_id" not in message
+def deleted(event: JsonObject) -> JsonObject:
+    """Return the message that is gone: at least its `ts`, without author where Slack names none."""
+    return _gone(event)
 
 
-# --- the thread ----------------------------------------------------------------------------
+def through_app(message: JsonObject) -> bool:
+    """Whether an app posted it: for itself, or for the person that is named as its author."""
+    return "bot_id" in message or "bot_profile" in message
+
+
+_SIGNS = re.compile(r"[*_~`\"'\u201c\u201d\u2018\u2019]+")
+_POLITE = re.compile(
+    r"^(?:(?:hey|hi|hello|ok|okay|please|pls)\b[\s,.!]*)+"
+    r"|(?:[\s,.!]*\b(?:please|pls|thanks|thank you))+$"
+)
+
+
+def word_of(said: str) -> str:
+    """Return what was said as a word of command: without formatting, punctuation and courtesies."""
+    if len(said) > _MOST_WORD:
+        return said
+    bare = _SIGNS.sub("", said).lower().strip(_PUNCTUATION)
+    return " ".join(_POLITE.sub("", bare).strip(_PUNCTUATION).split())
+
+
+_MOST_WORD = 100
+_PUNCTUATION = " \t\n.,:;!?\u2026"
+
+
+# --- the runs of a thread --------------------------------------------------------------------
 
 
 async def latest_run(session: AsyncSession, said: Said) -> Run | None:
@@ -129,13 +266,17 @@ async def latest_run(session: AsyncSession, said: Said) -> Run | None:
 
 async def begun_by(session: AsyncSession, said: Said) -> Run | None:
     """The run that was begun by this message of its author, as it read then."""
-    task = text.block(said.text)
     runs = [run for run in await _runs(session, said) if run.requester == said.actor.user_id]
-    by_it = [run for run in runs if run.task == task]
+    by_it = [run for run in runs if states(run, said)]
     if not by_it and said.thread is None:
         # Whoever said more while it was planned has changed the task.
         by_it = runs[-1:]
     return by_it[0] if by_it else None
+
+
+def states(run: Run, said: Said) -> bool:
+    """Return whether the task of the run is what this message says."""
+    return bool(said.text) and run.task in (text.block(said.text), text.block(said.written))
 
 
 async def _runs(session: AsyncSession, said: Said) -> Sequence[Run]:
@@ -152,59 +293,3 @@ async def answer_of(session: AsyncSession, run: Run) -> str:
     if attempt is None or not attempt.output:
         return ""
     return f"The answer to “{text.shorten(text.one_line(run.task), 300)}”:\n{attempt.output}"
-
-
-async def messages_of(client: AsyncWebClient, channel: str, thread: str) -> list[JsonObject]:
-    """The messages of a thread, oldest first: of a very long one the first thousand."""
-    found: list[JsonObject] = []
-    cursor: str | None = None
-    for _ in range(_MOST_PAGES):
-        page = await client.conversations_replies(
-            channel=channel, ts=thread, limit=_PAGE, cursor=cursor
-        )
-        found += page["messages"]
-        cursor = (page.get("response_metadata") or {}).get("next_cursor")
-        if not cursor:
-            break
-    return found
-
-
-def context(messages: Sequence[JsonObject], own_user: str | None, answer: str, but: str) -> str:
-    """What was said in a thread, and the answer it got, as context for a task.
-
-    The bot's own messages (`own_user`) and the one with the task (`but`) are left out.
-    """
-    lines = [
-        f"{message.get('user', 'bot')}: {task_of(message.get('text', ''))}"
-        for message in messages
-        if message["ts"] != but and message.get("user") != own_user
-    ]
-    parts = [*_kept(lines, _MOST_CONTEXT - min(len(answer), _MOST_CONTEXT // 2))]
-    if answer:
-        parts.append(answer[: _MOST_CONTEXT // 2])
-    return "\n".join(parts)
-
-
-def files_in(
-    messages: Sequence[JsonObject], own_user: str | None, first: str
-) -> tuple[NewFile, ...]:
-    """The files that people attached in a thread: of the message `first`, then the latest."""
-    by_people = [m for m in messages if m.get("user") != own_user]
-    ordered = sorted(by_people, key=lambda m: (m["ts"] == first, float(m["ts"])), reverse=True)
-    return tuple(file for message in ordered for file in files_of(message))
-
-
-def _kept(lines: Sequence[str], most: int) -> list[str]:
-    """The first line and as many of the last as fit into `most` characters."""
-    if not lines:
-        return []
-    first, left = lines[0][: most // 2], most
-    left -= len(first)
-    kept: list[str] = []
-    for line in reversed(lines[1:]):
-        if len(line) > left:
-            kept.append("…")
-            break
-        kept.append(line)
-        left -= len(line)
-    return [first, *reversed(kept)]

@@ -15,6 +15,7 @@ from sqlalchemy.orm import defer
 from sqlmodel import SQLModel, col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.contents import note_in
 from orchestrator import graph
 from orchestrator.model.base import Purpose
 from orchestrator.plan import Pattern, Plan
@@ -190,7 +191,10 @@ class SubtaskHistory:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """Everything the messages of a run's thread are made from, as of `version`."""
+    """Everything the messages of a run's thread are made from, as of `version`.
+
+    `missing` says what of the thread it began in is not known to it.
+    """
 
     id: str
     name: str
@@ -203,6 +207,7 @@ class RunView:
     status: RunStatus
     revision: int
     note: str = ""
+    missing: str = ""
     goal: str = ""
     pattern: Pattern = Pattern.GRAPH
     subtasks: tuple[SubtaskView, ...] = ()
@@ -299,6 +304,7 @@ def bare_view(run: Run | Row[Any]) -> RunView:
         version=run.version,
         task=run.task,
         note=run.note,
+        missing=note_in(run.context),
         requester=run.requester,
         channel=run.channel,
         thread=run.thread,

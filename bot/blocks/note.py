@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.blocks import ids, text, words
 from bot.blocks.elements import actions, button, confirm, context, paragraph
 from bot.blocks.payload import Block, Payload
 from bot.view import RunView
 from orchestrator.store.tables import RunStatus
+from orchestrator.text import listing
 
 # What the models get to read of a task by default.
 MOST_TASK = 40_000
+
+_MOST_NAMED = 5
 
 _EXAMPLE = (
     "Compare the three most used open-source job queues for Python. For each: how it stores "
@@ -37,6 +42,8 @@ def planning(view: RunView) -> Payload:
     blocks: list[Block] = [paragraph(f"📝 {sentence}")]
     if again and view.note.strip():
         blocks.append(text.rich_text(text.quote(text.block(view.note, 600))))
+    if view.missing:
+        blocks.append(context(f"🧵 {view.missing}"))
     if len(view.task) > MOST_TASK:
         blocks.append(context(_trimmed(len(view.task))))
     blocks.append(actions(stop_button(view)))
@@ -99,6 +106,19 @@ def usage() -> Payload:
             ),
         ],
         "Tell me what you need, for example: compare three job queues and recommend one.",
+    )
+
+
+def file_question(user_id: str, files: Sequence[str], *, is_direct: bool) -> Payload:
+    """Ask a person what to do with files that came without words."""
+    named = [f"“{text.line(name, 80)}”" for name in files[:_MOST_NAMED]]
+    if len(files) > _MOST_NAMED:
+        named.append(f"{len(files) - _MOST_NAMED} more")
+    how = "Answer in this thread." if is_direct else "Mention me in this thread with the answer."
+    question = f", what should I do with {listing(named)}? {how}"
+    return Payload(
+        [text.rich_text(text.section(text.user(user_id), text.span(question)))],
+        f"{text.mention(user_id)}{text.escape(question)}",
     )
 
 

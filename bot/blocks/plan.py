@@ -74,6 +74,8 @@ def _proposal(view: RunView, extent: _Extent) -> Payload:
         _plan(view, extent),
     ]
     blocks += _repairs(_current(view), extent)
+    if view.missing:
+        blocks.append(context(f"🧵 {view.missing}"))
     blocks.append(context(_estimates(view)))
     blocks.append(_buttons(view))
     return Payload(blocks, f"The plan of {view.name}{again} is ready: {count}. Please approve it.")

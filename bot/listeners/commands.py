@@ -8,6 +8,7 @@ from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -18,8 +19,8 @@ from bot.blocks import history as history_blocks
 from bot.blocks import ids, note
 from bot.blocks.payload import Payload
 from bot.bot import Bot, answering
+from bot.conversation import Reader
 from bot.listeners.actions import Click
-from bot.listeners.events import task_of
 from bot.listeners.policies import open_form
 from orchestrator.commands import Actor, Create, Retry, Stop
 from orchestrator.errors import InvalidInput, NotAllowed, NotFound
@@ -33,10 +34,15 @@ def register(app: AsyncApp, bot: Bot) -> None:
 
     @app.command("/orchestrate")
     async def orchestrate(
-        ack: AsyncAck, command: Command, client: AsyncWebClient, respond: AsyncRespond
+        ack: AsyncAck,
+        command: Command,
+        client: AsyncWebClient,
+        respond: AsyncRespond,
+        context: AsyncBoltContext,
     ) -> None:
         await ack()
-        work = partial(_orchestrate, bot, command, client, respond)
+        reader = Reader(bot.names, actor_of(command).team_id, context.bot_user_id)
+        work = partial(_orchestrate, bot, reader, command, client, respond)
         await answering(work, partial(say, respond))
 
     @app.command("/runs")
@@ -88,9 +94,9 @@ async def say(respond: AsyncRespond, sentence: str) -> None:
 
 
 async def _orchestrate(
-    bot: Bot, command: Command, client: AsyncWebClient, respond: AsyncRespond
+    bot: Bot, reader: Reader, command: Command, client: AsyncWebClient, respond: AsyncRespond
 ) -> None:
-    task = task_of(command.get("text", ""))
+    task, legend = await reader.task(command.get("text") or "")
     if not task or task.lower() == "help":
         await show(respond, note.usage())
         return
@@ -98,7 +104,7 @@ async def _orchestrate(
         await open_form(bot, actor_of(command), command["channel_id"], command["trigger_id"])
         return
     await check_in(client, command["channel_id"])
-    create = Create(task=task, channel=command["channel_id"])
+    create = Create(task=task, channel=command["channel_id"], context=legend)
     await bot.orchestrator.do(create, actor_of(command), claim=f"command:{command['trigger_id']}")
     bot.publisher.wake()
 

@@ -12,23 +12,23 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import aiohttp
 import structlog
 from slack_bolt import BoltResponse
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import conversation
+from bot import conversation, threads
 from bot.blocks import note
 from bot.bot import Bot, Place, answering, tell
-from bot.conversation import Said, concerns_us, task_of
+from bot.conversation import Reader, Said, concerns_us, through_app, word_of
 from bot.downloads import attached_to
 from orchestrator import control
 from orchestrator.commands import Command, Create, Guide, Replan, Restate, Retry, Stop
 from orchestrator.errors import AlreadyTaken, Outdated
 from orchestrator.store.tables import Run, RunStatus
-
-__all__ = ["register", "task_of"]
 
 log = structlog.get_logger(__name__)
 
@@ -97,12 +97,24 @@ class _Listener:
             await self._deleted(event)
         elif event.get("subtype") == "message_changed":
             await self._edited(event)
-        else:
-            said = Said.of(self.team_id, event["channel"], event)
+        elif await self._is_by_person(event):
+            said = await self._reader.said(event["channel"], event)
             if event["type"] == "app_mention" and not said.files:
                 said = replace(said, files=(attached_to(said.channel, said.ts),))
             await self._answering(said, partial(self._understand, said))
         return self.begun
+
+    @property
+    def _reader(self) -> Reader:
+        return Reader(self.bot.names, self.team_id, self.own_user)
+
+    async def _is_by_person(self, message: conversation.JsonObject) -> bool:
+        """Whether a person said it, if only through an app: what bots say could go on for ever."""
+        if message["user"] == self.own_user:
+            return False
+        return not through_app(message) or await self.bot.names.is_person(
+            self.team_id, message["user"]
+        )
 
     async def _answering(self, said: Said, work: Callable[[], Awaitable[None]]) -> None:
         await answering(partial(_once, work), partial(self._tell, said))
@@ -114,9 +126,11 @@ class _Listener:
 
     async def _understand(self, said: Said) -> None:
         run = await self._latest_run(said) if said.thread else None
-        word = said.text.lower().strip(" .!?")
+        word = word_of(said.text)
         if run is not None and word != "help" and (word in _WORDS or run.status.is_live):
             await self._about(run, said, word)
+        elif word == "" and (files := await self._files_with(said)):
+            await self._ask_about(said, files)
         elif word in _WORDS:
             await self._show_usage(said)
         else:
@@ -128,7 +142,7 @@ class _Listener:
 
     async def _create(self, said: Said) -> None:
         """Begin a run, which goes on once everybody has their first reply."""
-        command = Create(said.text, said.channel, said.root, files=said.files)
+        command = Create(said.text, said.channel, said.root, context=said.legend, files=said.files)
         if said.thread:
             command = await self._with_thread(said, command)
         do = self.bot.orchestrator.do
@@ -137,13 +151,37 @@ class _Listener:
     async def _with_thread(self, said: Said, command: Create) -> Create:
         """The command with what was said in the thread so far, the files that came with it, and
         the answer it got."""
-        messages = await conversation.messages_of(self.client, said.channel, said.root)
+        thread = await threads.read(self.client, said.channel, said.root)
         async with self.bot.orchestrator.database.read() as session:
             run = await conversation.latest_run(session, said)
             answer = await conversation.answer_of(session, run) if run else ""
-        context = conversation.context(messages, self.own_user, answer, but=said.ts)
-        files = conversation.files_in(messages, self.own_user, first=said.ts)
-        return replace(command, context=context, files=files)
+        context = await self._reader.context(thread, answer, but=said.ts)
+        found = self._reader.files(thread, first=said.ts)
+        is_among = any(message.get("ts") == said.ts for message in thread.messages)
+        return replace(
+            command,
+            context="\n".join(filter(None, (context, said.legend))),
+            files=found if is_among else (*said.files, *found),
+        )
+
+    async def _files_with(self, said: Said) -> tuple[str, ...]:
+        """The names of the files that came with a message; a mention may come without them."""
+        if said.files and all(file.name for file in said.files):
+            return tuple(file.name for file in said.files)
+        try:
+            message = await threads.message_at(self.client, said.channel, said.ts, said.root)
+        except (TimeoutError, aiohttp.ClientError, SlackClientError):
+            log.warning("message_not_looked_up", exc_info=True)
+            return ()
+        return tuple(file.name for file in conversation.files_of(message or {}))
+
+    async def _ask_about(self, said: Said, files: tuple[str, ...]) -> None:
+        """Ask what to do with files that came without words."""
+        await self._take(said)
+        question = note.file_question(said.actor.user_id, files, is_direct=said.channel[:1] == "D")
+        await self.client.chat_postMessage(
+            channel=said.channel, thread_ts=said.root, text=question.text, blocks=question.blocks
+        )
 
     async def _show_usage(self, said: Said) -> None:
         await self._take(said)
@@ -172,10 +210,17 @@ class _Listener:
 
     async def _edited(self, event: Event) -> None:
         """What has not started yet is planned anew, with the task as it reads now."""
-        before = Said.of(self.team_id, event["channel"], event["previous_message"])
-        now = Said.of(self.team_id, event["channel"], event["message"])
-        if (run := await self._begun_by(before)) is not None and now.text:
-            await self._answering(now, partial(self._restate, run, now, event["event_ts"]))
+        if not await self._is_by_person(event["previous_message"]):
+            return
+        before = await self._reader.said(event["channel"], event["previous_message"])
+        run = await self._begun_by(before)
+        if run is None:
+            return
+        now = await self._reader.said(event["channel"], event["message"])
+        # What was only made a mention by the edit has been read as it is now.
+        if now.text and not conversation.states(run, now):
+            edit = event.get("event_ts") or now.ts
+            await self._answering(now, partial(self._restate, run, now, edit))
 
     async def _restate(self, run: Run, said: Said, edit: str) -> None:
         if run.status not in _NOT_STARTED:
@@ -190,11 +235,11 @@ class _Listener:
 
     async def _deleted(self, event: Event) -> None:
         """What has not started yet is not done; a message of ours that is needed comes anew."""
-        previous = event["previous_message"]
-        if "bot_id" in previous:
-            await self.bot.publisher.deleted(self.team_id, event["channel"], previous["ts"])
+        gone = conversation.deleted(event)
+        if "user" not in gone or not await self._is_by_person(gone):
+            await self.bot.publisher.deleted(self.team_id, event["channel"], gone["ts"])
             return
-        said = Said.of(self.team_id, event["channel"], event["previous_message"])
+        said = await self._reader.said(event["channel"], gone)
         run = await self._begun_by(said)
         if run is not None and run.status in _NOT_STARTED:
             await self._answering(said, partial(self._forget, run, said))

@@ -12,11 +12,11 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import conversation
+from bot import threads
 from bot.blocks import ids, modals
 from bot.blocks import shortcut as blocks
 from bot.bot import Bot, actor_of, answering, problem_in
-from bot.conversation import JsonObject, files_of, task_of
+from bot.conversation import Reader, files_of
 from bot.listeners.commands import check_in
 from orchestrator.commands import Actor, Create
 from orchestrator.errors import AlreadyTaken, InvalidInput, NotFound
@@ -37,7 +37,8 @@ def register(app: AsyncApp, bot: Bot) -> None:
             notice = modals.notice(_TITLE, sentence)
             await client.views_open(trigger_id=shortcut["trigger_id"], view=notice)
 
-        await answering(partial(_ask, shortcut, client, context.bot_user_id), say)
+        reader = Reader(bot.names, context.team_id or "", context.bot_user_id)
+        await answering(partial(_ask, reader, shortcut, client, context.bot_user_id), say)
 
     @app.view(ids.ORCHESTRATE_VIEW)
     async def submitted(
@@ -48,9 +49,8 @@ def register(app: AsyncApp, bot: Bot) -> None:
         context: AsyncBoltContext,
     ) -> None:
         actor = actor_of(body)
-        problem = await problem_in(
-            partial(_begin, bot, actor, view, client, context.bot_user_id or "")
-        )
+        reader = Reader(bot.names, actor.team_id, context.bot_user_id)
+        problem = await problem_in(partial(_begin, bot, reader, actor, view, client))
         if problem is not None:
             await ack(response_action="errors", errors={modals.first_input(view): problem})
             return
@@ -58,43 +58,43 @@ def register(app: AsyncApp, bot: Bot) -> None:
         bot.publisher.wake()
 
 
-async def _ask(shortcut: dict[str, Any], client: AsyncWebClient, own_user: str | None) -> None:
+async def _ask(
+    reader: Reader, shortcut: dict[str, Any], client: AsyncWebClient, own_user: str | None
+) -> None:
     """Show what will be the task. Raises Refused for a message that cannot be one."""
     message, channel = shortcut["message"], shortcut["channel"]["id"]
-    said, files = task_of(message.get("text", "")), files_of(message)
     if message.get("user") == own_user:
         raise InvalidInput("That message is my own: I only take what others say as a task.")
-    if not said and not files:
+    task, _ = await reader.message(message)
+    files = files_of(message)
+    if not task and not files:
         raise InvalidInput("There is nothing in that message that I could read.")
     await check_in(client, channel)
     thread = message.get("thread_ts") or message["ts"]
     about = {"channel": channel, "ts": message["ts"], "thread": thread}
-    form = blocks.form(said, len(files), about)
+    form = blocks.form(task, len(files), about)
     await client.views_open(trigger_id=shortcut["trigger_id"], view=form)
 
 
 async def _begin(
-    bot: Bot, actor: Actor, view: dict[str, Any], client: AsyncWebClient, own_user: str
+    bot: Bot, reader: Reader, actor: Actor, view: dict[str, Any], client: AsyncWebClient
 ) -> None:
     """Begin the run in the thread of the message. Raises Refused."""
     about = json.loads(view["private_metadata"])
-    messages = await conversation.messages_of(client, about["channel"], about["thread"])
-    message = _find(messages, about["ts"])
-    said = task_of(message.get("text", ""))
+    channel, ts = about["channel"], about["ts"]
+    message = await threads.message_at(client, channel, ts, about["thread"])
+    if message is None:
+        raise NotFound("That message is not there any more.")
+    said, legend = await reader.message(message)
+    thread = await threads.read(client, channel, about["thread"])
+    context = await reader.context(thread, "", but=ts)
     create = Create(
         task=blocks.task(said, view["state"]["values"]),
-        channel=about["channel"],
+        channel=channel,
         thread=about["thread"],
-        context=conversation.context(messages, own_user, "", but=about["ts"]),
+        context="\n".join(filter(None, (context, legend))),
         files=files_of(message),
     )
     # The same dialog is only sent once, whatever Slack makes of it.
     with suppress(AlreadyTaken):
         await bot.orchestrator.do(create, actor, claim=f"shortcut:{view['id']}")
-
-
-def _find(messages: list[JsonObject], ts: str) -> JsonObject:
-    for message in messages:
-        if message["ts"] == ts:
-            return message
-    raise NotFound("That message is not there any more.")

@@ -158,7 +158,7 @@ async def test_a_task_after_the_answer_has_the_answer_as_context(bot, ada, rows)
     await ada.mention("general", "Put that into a table", thread=mention)
     await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
     ((context,),) = rows("SELECT context FROM run ORDER BY id DESC LIMIT 1")
-    assert context.startswith(f"{ada.id}: {TASK}")
+    assert context.startswith(f"In Slack @ada is {ada.id}.\nada: {TASK}")
     assert "The answer to “Look at apples" in context
     assert "Offline answer" in context
     assert "On it" not in context
