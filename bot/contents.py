@@ -503,12 +503,13 @@ def _files(message: JsonObject, depth: int) -> Iterator[NewFile]:
     blocks = (_object(block).get("file") for block in _list(message.get("blocks")))
     for file in map(_object, [*_list(message.get("files")), message.get("file"), *blocks]):
         if isinstance(file.get("id"), str) and file["id"]:
-            yield _new_file(file)
+            yield new_file(file)
     for attachment in map(_object, _list(message.get("attachments"))):
         yield from _files(attachment, depth + 1)
 
 
-def _new_file(file: JsonObject) -> NewFile:
+def new_file(file: JsonObject) -> NewFile:
+    """Read a file as events, history and files.info describe it; it must have an id."""
     size = file.get("size")
     return NewFile(
         name=_string(file.get("name")) or _string(file.get("title")) or "file",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -13,6 +14,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
+from bot.contents import new_file
 from bot.conversation import files_of
 from bot.refusals import code_of
 from orchestrator.attachments import Attachments, PendingFile
@@ -36,6 +38,7 @@ _TRANSIENT = frozenset({"ratelimited", "internal_error", "fatal_error", "service
 _ELSEWHERE = frozenset({"hidden_by_limit", "tombstone", "external"})
 
 
+_HOSTS = (".slack.com", ".slack-gov.com")
 _MESSAGE = "message:"
 
 
@@ -46,7 +49,10 @@ def attached_to(channel: str, ts: str) -> NewFile:
 
 
 class _Unavailable(Exception):
-    """The file cannot be had; the words say why and follow its name."""
+    """The file cannot be had; the words say why and follow its name. `file` is what was found of
+    it."""
+
+    file: PendingFile | None = None
 
 
 class _TryAgain(Exception):
@@ -111,9 +117,9 @@ class Downloads:
             return
         try:
             async with self._places, asyncio.timeout(_SECONDS):
-                content = await self._downloaded(file)
+                file, content = await self._downloaded(file)
         except _Unavailable as error:
-            await self._refuse(file, str(error))
+            await self._refuse(error.file or file, str(error))
         except (TimeoutError, _TryAgain, NotInstalled, aiohttp.ClientError, SlackClientError):
             log.warning("file_not_downloaded", run=file.run_id, exc_info=True)
             await self._refuse(file, "it could not be downloaded from Slack.")
@@ -144,7 +150,9 @@ class Downloads:
     async def _refuse(self, file: PendingFile, why: str) -> None:
         await self._attachments.refuse(file, f"“{safe_name(file.name)}” was not read: {why}")
 
-    async def _downloaded(self, file: PendingFile) -> bytes:
+    async def _downloaded(self, file: PendingFile) -> tuple[PendingFile, bytes]:
+        """Return the file as Slack describes it now, as of some only ids come first, and its
+        bytes."""
         client = await self._clients(file.team_id)
         trying = AsyncRetrying(
             retry=retry_if_exception_type((_TryAgain, aiohttp.ClientError)),
@@ -154,7 +162,12 @@ class Downloads:
         )
         async for attempt in trying:
             with attempt:
-                return await self._fetched(client, await _address(client, file))
+                found, url = await _found(client, file)
+                try:
+                    return found, await self._fetched(client, url)
+                except _Unavailable as error:
+                    error.file = found
+                    raise
         raise AssertionError("tenacity returns or raises")
 
     async def _fetched(self, client: AsyncWebClient, url: str) -> bytes:
@@ -184,7 +197,8 @@ def _passes(error: Exception) -> bool:
     return code_of(error) in _TRANSIENT or error.response.status_code >= 500
 
 
-async def _address(client: AsyncWebClient, file: PendingFile) -> str:
+async def _found(client: AsyncWebClient, file: PendingFile) -> tuple[PendingFile, str]:
+    """Return the file with the name, kind and size that it has, and its address."""
     try:
         info = (await client.files_info(file=file.source))["file"]
     except SlackApiError as error:
@@ -194,12 +208,13 @@ async def _address(client: AsyncWebClient, file: PendingFile) -> str:
     url = info.get("url_private_download") or info.get("url_private")
     if info.get("mode") in _ELSEWHERE or not url:
         raise _Unavailable("it is not kept by Slack.")
-    return str(url)
+    known = new_file({**info, "id": file.source})
+    return replace(file, name=known.name, mimetype=known.mimetype, size=known.size), str(url)
 
 
 def _is_slack(url: str, api: str) -> bool:
     parts, own = urlsplit(url), urlsplit(api)
     if (parts.scheme, parts.netloc) == (own.scheme, own.netloc):
         return True
-    host = parts.hostname or ""
-    return parts.scheme == "https" and (host == "slack.com" or host.endswith(".slack.com"))
+    host = f".{parts.hostname or ''}"
+    return parts.scheme == "https" and host.endswith(_HOSTS)

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlmodel import col, select
 
+from orchestrator import text
 from orchestrator.commands import NewFile
 from orchestrator.control import creating
 from orchestrator.errors import UnreadableFile
@@ -72,11 +73,14 @@ class Attachments:
         except UnreadableFile as error:
             await self.refuse(file, str(error))
             return
-        await self._settle(file, _columns(extract), _content(extract, content))
+        columns = {"mimetype": file.mimetype, **_columns(extract)}
+        await self._settle(file, columns, _content(extract, content))
 
     async def refuse(self, file: PendingFile, sentence: str) -> None:
         """Go on without the file; `sentence` tells people why."""
-        await self._settle(file, {"status": FileStatus.REFUSED, "note": sentence}, None)
+        name = text.one_line(file.name)[:200]
+        columns = {"status": FileStatus.REFUSED, "name": name, "note": sentence}
+        await self._settle(file, columns, None)
 
     async def replace(self, file: PendingFile, files: Sequence[NewFile]) -> None:
         """A file stood for all that came with a message: it was these, or none."""

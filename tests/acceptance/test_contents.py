@@ -181,3 +181,23 @@ async def test_a_mention_that_an_edit_adds_is_planned_once(bot, ada, workspace, 
     await ada.wait_for(ada.thread(said), has_button("Approve"), PATIENCE_S)
     await proposed(ada, "Another one, so that both events have been looked at")
     assert rows("SELECT count(*) FROM attempt WHERE purpose = 'plan'") == [(2,)]
+
+
+async def test_files_that_are_named_by_id_alone_get_their_names_and_kinds(
+    bot, ada, rows, workspace
+):
+    """As in channels shared with another company."""
+    numbers = await ada.attach(("numbers.csv", b"fruit,count\napples,3\n"))
+    note = await ada.attach(("note.txt", b"Only apples matter."))
+    stubs = [{"id": file, "file_access": "check_file_info"} for file in (numbers, note)]
+    here, place = workspace.workspace, f"D{ada.id.removeprefix('U')}"
+    body = {"user": ada.id, "text": "Add them up", "files": stubs}
+    posted = here.messages.post(here.directory.channel(place), body)
+    here.files.share([numbers, note], place, posted.ts)
+    await ada.wait_for(place, has_button("Approve"), PATIENCE_S)
+    found = rows("SELECT name, mimetype, status, summary FROM artifact ORDER BY id")
+    assert [file[:3] for file in found] == [
+        ("numbers.csv", "text/csv", "read"),
+        ("note.txt", "text/plain", "read"),
+    ]
+    assert "fruit" in found[0][3]
