@@ -66,7 +66,7 @@ def content_of(message: object) -> Content:
         own=own,
         along=joined((_attachment(item, 0) for item in lasting), "\n\n"),
         previews=joined((_attachment(item, 0) for item in previews), "\n\n"),
-        files=tuple({file.source: file for file in _files(found, 0)}.values()),
+        files=_distinct(_files(found, 0)),
     )
 
 
@@ -171,6 +171,25 @@ def _button(block: JsonObject, depth: int) -> Words:
     return (markup.link(url, label),) if url else ()
 
 
+def _raw_number(block: JsonObject, _depth: int) -> Words:
+    value = block.get("text", block.get("value"))
+    return (str(value),) if isinstance(value, str | int | float) else ()
+
+
+# What people can choose from says little of a message.
+_CHOICES = (
+    *(f"{what}_select" for what in ("static", "external", "users", "conversations", "channels")),
+    *(f"multi_{what}_select" for what in ("static", "external", "users", "conversations")),
+    "multi_channels_select",
+    "overflow",
+    "datepicker",
+    "timepicker",
+    "datetimepicker",
+    "workflow_button",
+    "plain_text_input",
+)
+
+
 def _nothing(_block: JsonObject, _depth: int) -> Words:
     return ()
 
@@ -238,7 +257,12 @@ def _literal(value: object) -> Words:
     return (said,) if said.strip() else ()
 
 
-_SAID_IN = ("text", "title", "subtitle", "label", "description", "body", "alt_text", "fallback")
+_SAID_IN = (
+    *("text", "title", "subtitle", "label", "description"),
+    *("body", "caption", "name", "alt_text", "fallback"),
+)
+# Blocks that old clients show in the place of what is said in new ones.
+_STAND_INS = ("fallback", "fallback_blocks")
 
 
 def _unknown(block: JsonObject, depth: int) -> Words:
@@ -247,16 +271,22 @@ def _unknown(block: JsonObject, depth: int) -> Words:
 
 
 def _found(block: JsonObject, depth: int) -> Iterator[Words]:
+    if isinstance(block.get("value"), int | float):
+        yield (f"{_string(block.get('label'))}: {block['value']}".removeprefix(": "),)
+        return
     for key, value in block.items():
         if isinstance(value, str):
             if key in _SAID_IN:
                 yield parse(value)
-        elif key == "rows":
-            yield _table(block, depth)
-        else:
-            for item in value if isinstance(value, list) else [value]:
-                if isinstance(item, Mapping):
-                    yield _block(item, depth)
+        elif key not in _STAND_INS:
+            yield _found_in(value, depth)
+
+
+def _found_in(value: object, depth: int) -> Words:
+    items = value if isinstance(value, list) else [value]
+    if any(isinstance(item, list) for item in items):
+        return _table({"rows": items}, depth)
+    return joined((_block(item, depth) for item in items if isinstance(item, Mapping)), "\n")
 
 
 # --- rich text -----------------------------------------------------------------------------------
@@ -380,6 +410,8 @@ _READERS: Mapping[str, _Reader] = {
     "button": _button,
     "context_actions": _nothing,
     "divider": _nothing,
+    "raw_number": _raw_number,
+    **dict.fromkeys(_CHOICES, _nothing),
     "table": _table,
     "image": _image,
     "video": _video,
@@ -461,17 +493,30 @@ def _fallback(attachment: JsonObject) -> Words:
 
 def _forwarded(attachment: JsonObject, depth: int) -> Words:
     """A message that was forwarded, with who wrote it and where."""
-    said = _merged(parse(_string(attachment.get("text"))), _forwarded_blocks(attachment, depth))
-    files = (_file({"file": file}, depth) for file in _list(attachment.get("files")))
-    body = joined((said, *_nested(attachment, depth), *files), "\n") or _fallback(attachment)
-    return ("[Forwarded message", *_origin(attachment), "]\n", *quoted(body))
+    whole = {**attachment, **_object(attachment.get("message"))}
+    said = joined(_parts({**whole, **_NO_ORIGIN}), "\n")
+    shown = _merged(said, _forwarded_blocks(whole, depth))
+    files = ((f"[file: {file.name}]",) for file in _distinct(_files(attachment, depth)))
+    body = joined((shown, *_nested(whole, depth), *files), "\n") or _fallback(whole)
+    return ("[Forwarded message", *_origin(whole), "]\n", *quoted(body or _UNREADABLE))
+
+
+# A forwarded message has its author and place in its heading.
+_NO_ORIGIN = {"author_name": "", "author_subname": "", "service_name": "", "footer": ""}
+_UNREADABLE: Words = ("(nothing that can be read here)",)
 
 
 def _forwarded_blocks(attachment: JsonObject, depth: int) -> Words:
-    messages = map(_object, _list(attachment.get("message_blocks")))
-    inside = (_object(item.get("message")).get("blocks") for item in messages)
-    shown = joined((_blocks(blocks, depth) for blocks in inside), "\n")
+    items = map(_object, _list(attachment.get("message_blocks")))
+    shown = joined((_forwarded_part(item, depth) for item in items), "\n")
     return shown or _blocks(attachment.get("blocks"), depth)
+
+
+def _forwarded_part(item: JsonObject, depth: int) -> Words:
+    """Blocks in an envelope that says where they are from, or without one."""
+    if "message" in item:
+        return _blocks(_object(item["message"]).get("blocks"), depth)
+    return _block(item, depth)
 
 
 def _origin(attachment: JsonObject) -> Iterator[Piece]:
@@ -504,8 +549,18 @@ def _files(message: JsonObject, depth: int) -> Iterator[NewFile]:
     for file in map(_object, [*_list(message.get("files")), message.get("file"), *blocks]):
         if isinstance(file.get("id"), str) and file["id"]:
             yield new_file(file)
-    for attachment in map(_object, _list(message.get("attachments"))):
-        yield from _files(attachment, depth + 1)
+    inside = [message.get("message"), *_list(message.get("message_blocks"))]
+    for part in map(_object, [*_list(message.get("attachments")), *inside]):
+        yield from _files(part, depth + 1)
+
+
+def _distinct(files: Iterable[NewFile]) -> tuple[NewFile, ...]:
+    """Each file once, as it is described best."""
+    found: dict[str, NewFile] = {}
+    for file in files:
+        if file.source not in found or found[file.source].mimetype == _UNKNOWN_KIND:
+            found[file.source] = file
+    return tuple(found.values())
 
 
 def new_file(file: JsonObject) -> NewFile:

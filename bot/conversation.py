@@ -49,6 +49,12 @@ class Said:
         return f"{self.channel}:{self.ts}"
 
     @property
+    def word(self) -> str:
+        """What its author wrote as a word of command; what came along with it is none."""
+        word = word_of(self.written)
+        return word if word or self.text == self.written else self.text
+
+    @property
     def root(self) -> str:
         """The thread it is in, or that begins with it."""
         return self.thread or self.ts

@@ -71,11 +71,19 @@ class Names:
         return {id_: f"{name} ({id_})" if name in shared else name for id_, name in names.items()}
 
     async def is_person(self, team_id: str, user_id: str) -> bool:
-        """Whether this user is a person, for sure: bots are users, too."""
+        """Return whether this user is a person, for sure: bots are users, too."""
+        found = await self._user(team_id, user_id)
+        return found is not None and bool(found.name) and not found.is_bot
+
+    async def is_bot(self, team_id: str, user_id: str) -> bool:
+        """Return whether this user is a bot, for sure."""
+        found = await self._user(team_id, user_id)
+        return found is not None and found.is_bot
+
+    async def _user(self, team_id: str, user_id: str) -> _Found | None:
         key = _Key(team_id, Kind.USER, user_id)
         await self._look_up([key])
-        found = self._recall(key)
-        return found is not None and bool(found.name) and not found.is_bot
+        return self._recall(key)
 
     async def close(self) -> None:
         """Break off what is being looked up."""

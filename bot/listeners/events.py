@@ -23,7 +23,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import conversation, threads
 from bot.blocks import note
 from bot.bot import Bot, Place, answering, tell
-from bot.conversation import Reader, Said, concerns_us, through_app, word_of
+from bot.conversation import Reader, Said, concerns_us, through_app
 from bot.downloads import attached_to
 from orchestrator import control
 from orchestrator.commands import Command, Create, Guide, Replan, Restate, Retry, Stop
@@ -112,9 +112,11 @@ class _Listener:
         """Whether a person said it, if only through an app: what bots say could go on for ever."""
         if message["user"] == self.own_user:
             return False
-        return not through_app(message) or await self.bot.names.is_person(
-            self.team_id, message["user"]
-        )
+        who = (self.team_id, message["user"])
+        if through_app(message):
+            return await self.bot.names.is_person(*who)
+        # What a bot uploads comes as if a person had.
+        return "files" not in message or not await self.bot.names.is_bot(*who)
 
     async def _answering(self, said: Said, work: Callable[[], Awaitable[None]]) -> None:
         await answering(partial(_once, work), partial(self._tell, said))
@@ -126,7 +128,7 @@ class _Listener:
 
     async def _understand(self, said: Said) -> None:
         run = await self._latest_run(said) if said.thread else None
-        word = word_of(said.text)
+        word = said.word
         if run is not None and word != "help" and (word in _WORDS or run.status.is_live):
             await self._about(run, said, word)
         elif word == "" and (files := await self._files_with(said)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -19,9 +18,11 @@ from bot.blocks import ids, text
 from bot.blocks import schedules as blocks
 from bot.blocks.payload import Payload
 from bot.bot import Bot, answering
+from bot.conversation import Reader
 from bot.listeners import home
 from bot.listeners.actions import Click
 from bot.listeners.commands import Command, actor_of, check_in, say, show
+from bot.markup import unescape
 from orchestrator.commands import (
     Actor,
     AddSchedule,
@@ -92,7 +93,7 @@ async def _click(bot: Bot, click: Click, change: Change, respond: AsyncRespond) 
 
 
 async def _typed(bot: Bot, command: Command, client: AsyncWebClient, respond: AsyncRespond) -> None:
-    typed, actor = html.unescape(command.get("text", "")).strip(), actor_of(command)
+    typed, actor = (command.get("text") or "").strip(), actor_of(command)
     verb, _, rest = typed.partition(" ")
     match verb.lower():
         case "" | "list":
@@ -105,7 +106,9 @@ async def _typed(bot: Bot, command: Command, client: AsyncWebClient, respond: As
             change = _CHANGES[verb.lower()]
             await say(respond, await _change(bot, schedules.normalized(rest), change, actor))
         case _:
-            await show(respond, blocks.usage(f"I don't know what “{text.line(verb, 40)}” is."))
+            await show(
+                respond, blocks.usage(f"I don't know what “{text.line(unescape(verb), 40)}” is.")
+            )
 
 
 async def _list(bot: Bot, actor: Actor) -> Payload:
@@ -114,9 +117,10 @@ async def _list(bot: Bot, actor: Actor) -> Payload:
 
 
 async def _add(bot: Bot, command: Command, typed: str, client: AsyncWebClient) -> Payload:
-    cron, task = parts(typed)
-    await check_in(client, command["channel_id"])
     actor = actor_of(command)
+    cron, said = parts(typed)
+    task, _ = await Reader(bot.names, actor.team_id, None).task(said)
+    await check_in(client, command["channel_id"])
     add = AddSchedule(
         task=task,
         channel=command["channel_id"],

@@ -89,6 +89,7 @@ async def test_times_are_those_of_the_persons_own_zone(bot, ada, grace, rows):
         ("add “0 9 * * *” Look at apples", "0 9 * * *", "Look at apples"),
         ("ADD 0 9 * * 1 Look at apples", "0 9 * * 1", "Look at apples"),
         ("add @daily Look at <apples> & pears", "0 0 * * *", "Look at <apples> & pears"),
+        ("add @daily Ask <@U0LOCALGRC1> about it", "0 0 * * *", "Ask @grace about it"),
         ('add "@weekly" Look at "apples"', "0 0 * * sun", 'Look at "apples"'),
     ],
 )

@@ -147,6 +147,37 @@ def test_text_that_says_more_than_the_blocks_is_read():
             "words\nmore",
         ),
         ({"type": "divider"}, ""),
+        (
+            {
+                "type": "data_table",
+                "caption": "Fruit",
+                "rows": [[{"type": "raw_text", "text": "n"}], [{"type": "raw_number", "value": 3}]],
+            },
+            "Fruit\nn\n3",
+        ),
+        (
+            {
+                "type": "data_visualization",
+                "title": "Sold",
+                "chart": {"type": "pie", "segments": [{"label": "Pears", "value": 4}]},
+            },
+            "Sold\nPears: 4",
+        ),
+        (
+            {
+                "type": "layout",
+                "rows": [{"items": [{"blocks": [{"type": "markdown", "text": "in a grid"}]}]}],
+                "fallback": [{"type": "markdown", "text": "for old clients"}],
+            },
+            "in a grid",
+        ),
+        (
+            {
+                "type": "actions",
+                "elements": [{"type": "static_select", "placeholder": {"text": "Pick one"}}],
+            },
+            "",
+        ),
     ],
 )
 def test_every_block_that_carries_words_is_read(block, said):
@@ -204,6 +235,29 @@ def test_a_forwarded_message_has_its_author_channel_text_and_files():
         "> How much is it?\n> Tell me\n> [file: offer.pdf]"
     )
     assert [(file.source, file.name) for file in content.files] == [("F1", "offer.pdf")]
+
+
+def test_a_forwarded_message_is_read_however_it_is_wrapped():
+    bare = [{"type": "section", "text": {"type": "mrkdwn", "text": "only in blocks"}}]
+    assert "> only in blocks" in read({"attachments": [{"is_share": True, "message_blocks": bare}]})
+    inner = {"author_id": "U0GRACE", "title": "Report", "text": "All well", "fallback": "All well"}
+    said = read({"attachments": [{"is_share": True, "message": inner}]})
+    assert said == "[Forwarded message from @Grace Hopper]\n> Report\n> All well"
+    chart = {"id": "F2", "name": "chart.png", "mimetype": "image/png"}
+    wrapped = {"is_share": True, "message_blocks": [{"message": {"files": [chart]}}]}
+    assert [file.name for file in content_of({"attachments": [wrapped]}).files] == ["chart.png"]
+
+
+def test_a_forwarded_message_that_slack_does_not_show_is_told_of():
+    said = read({"text": "see", "attachments": [{"is_share": True, "author_name": "Alice"}]})
+    assert said == "see\n\n[Forwarded message from Alice]\n> (nothing that can be read here)"
+
+
+def test_of_two_descriptions_of_a_file_the_fuller_is_taken():
+    stub, full = {"id": "F1"}, {"id": "F1", "name": "a.csv", "mimetype": "text/csv"}
+    for first, second in ((stub, full), (full, stub)):
+        message = {"files": [first], "attachments": [{"is_share": True, "files": [second]}]}
+        assert [file.name for file in content_of(message).files] == ["a.csv"]
 
 
 def test_previews_of_links_are_no_part_of_what_was_said():
