@@ -85,8 +85,8 @@ async def traffic(request: Request) -> Response:
 
 async def message(ask: Ask) -> JsonObject:
     """A message a person sees, as the Web API shows it to the bot."""
-    found = ask.message(ask.channel)
-    return {"message": ask.workspace.messages.for_api(found, metadata=True)}
+    found, bot = ask.message(ask.channel), ask.workspace.directory.bot_of(ask.user)
+    return {"message": ask.workspace.messages.for_api(found, bot, metadata=True)}
 
 
 async def post_by_app(ask: Ask) -> JsonObject:
@@ -143,7 +143,9 @@ async def administer_app(ask: Ask) -> JsonObject:
 
 
 def _any_channel(ask: Ask) -> JsonObject:
-    channel = ask.workspace.directory.channel(ask.text("channel"))
+    first, name = ask.workspace.tenants.installations()[0], ask.text("channel")
+    here = ask.workspace.directory
+    channel = here.channel(name) or here.channel_of(first, name)
     if channel is None:
         raise PersonError("channel_not_found", "There is no such channel.", 404)
     return channel

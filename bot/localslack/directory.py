@@ -3,71 +3,106 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from bot.localslack import seed
 from bot.localslack.errors import PersonError
 from bot.localslack.storage import JsonObject, Storage
+from bot.localslack.tenants import Installation, Team, Tenants, team_ids_of
 
 
 class Directory:
     """Looks up people and channels."""
 
-    def __init__(self, storage: Storage):
+    def __init__(self, storage: Storage, tenants: Tenants):
         self._storage = storage
-
-    @property
-    def team(self) -> JsonObject:
-        """The workspace itself."""
-        team = self._storage.get("workspace", seed.TEAM_ID)
-        assert team is not None, "a workspace is seeded before it is used"
-        return team
-
-    @property
-    def is_installed(self) -> bool:
-        """Whether the app is, as it is until somebody uninstalls it."""
-        return bool(self.team.get("is_installed", True))
-
-    def set_installed(self, *, installed: bool) -> None:
-        """Install the app, or take it out of the workspace."""
-        team = {**self.team, "is_installed": installed}
-        self._storage.put("workspace", seed.TEAM_ID, team)
+        self._tenants = tenants
 
     def users(self) -> list[JsonObject]:
-        """Everyone, the bot included."""
-        return self._storage.every("user")
+        """Everyone of every workspace, the bots included; the first workspace's people first."""
+        return _first(seed.TEAM_ID, self._storage.every("user"))
+
+    def members(self, team: Team) -> list[JsonObject]:
+        """Everyone of one workspace, its bot included."""
+        return [user for user in self.users() if user["team_id"] == team.id]
 
     def user(self, user_id: str) -> JsonObject | None:
-        """One member of the workspace."""
+        """One account, of whichever workspace."""
         return self._storage.get("user", user_id)
 
-    def person(self, name: str) -> JsonObject:
-        """A person by id, name, real name or first name. Raises `PersonError`."""
-        wanted = name.casefold()
-        for user in self.users():
-            real = user["real_name"].casefold()
-            if wanted in (user["id"].casefold(), user["name"], real, real.split()[0]):
-                return user
-        raise PersonError("user_not_found", f"Nobody here is called {name}.", 404)
+    def put_user(self, user: JsonObject) -> None:
+        """Store an account."""
+        self._storage.put("user", user["id"], user)
+
+    def put_channel(self, channel: JsonObject) -> None:
+        """Store a channel."""
+        self._storage.put("channel", channel["id"], channel)
+
+    def team_of(self, user_id: str) -> Team:
+        """The workspace of a person. Raises `PersonError`."""
+        return self._tenants.team(self.person(user_id)["team_id"])
+
+    def person(self, name: str, *teams: Team) -> JsonObject:
+        """A person by id, name, real name or first name, of these workspaces or of any.
+
+        Raises `PersonError`.
+        """
+        members = [user for team in teams for user in self.members(team)]
+        found = _named(members if teams else self.users(), name)
+        if found is None:
+            raise PersonError("user_not_found", f"Nobody here is called {name}.", 404)
+        return found
+
+    def colleagues(self, user_id: str) -> list[JsonObject]:
+        """Whom a person can mention: their own workspace's people first, then who shares a
+        channel with it."""
+        own = self.team_of(user_id)
+        known = {own.id}
+        for channel in self.channels():
+            teams = team_ids_of(channel)
+            known |= set(teams) if own.id in teams and not channel["is_im"] else set()
+        return _first(own.id, [user for user in self.users() if user["team_id"] in known])
+
+    def bot_of(self, user_id: str) -> Installation:
+        """The app as that person meets it: their own workspace's, else one they share a channel
+        with."""
+        own = self._tenants.of_team(self.team_of(user_id).id)
+        if own is not None:
+            return own
+        shared = [c for c in self.channels() if user_id in c["members"]]
+        met = [each for channel in shared for each in self._tenants.in_channel(channel)]
+        return next(iter(met), self._tenants.installations()[0])
 
     def channels(self) -> list[JsonObject]:
         """All channels and direct messages."""
         return self._storage.every("channel")
 
-    def channel(self, name: str) -> JsonObject | None:
-        """A channel by id or name; a user id stands for that person's messages with the bot."""
-        found = self._storage.get("channel", name)
-        if found is not None:
-            return found
-        if name.startswith("U"):
-            return self.direct_message(name)
-        wanted = name.removeprefix("#").casefold()
-        named = (channel for channel in self.channels() if channel["name"] == wanted)
-        return next(named, None) if wanted else None
+    def channel(self, channel_id: str) -> JsonObject | None:
+        """A channel by its id."""
+        return self._storage.get("channel", channel_id)
 
-    def direct_message(self, user_id: str) -> JsonObject | None:
-        """A person's messages with the bot."""
-        return next((c for c in self.channels() if c.get("user") == user_id), None)
+    def channels_of(self, installation: Installation, team: Team) -> list[JsonObject]:
+        """The channels of a workspace that the app sees, and its direct messages."""
+        seen = (c for c in self.channels() if self._tenants.sees(installation, c))
+        return [channel for channel in seen if team.id in team_ids_of(channel)]
+
+    def channel_of(self, installation: Installation, name: str) -> JsonObject | None:
+        """A channel that the app sees, by id or name; a user id stands for that person's messages
+        with the bot."""
+        found = self.channel(name)
+        if found is not None:
+            return found if self._tenants.sees(installation, found) else None
+        if name.startswith("U"):
+            return self.direct_message(name, installation.bot_user)
+        seen = (c for c in self.channels() if self._tenants.sees(installation, c))
+        return _channel_named(seen, name)
+
+    def direct_message(self, user_id: str, bot: str) -> JsonObject | None:
+        """A person's messages with a bot."""
+        theirs = (c for c in self.channels() if c.get("user") == user_id)
+        return next((c for c in theirs if bot in c["members"]), None)
 
     def join(self, channel: JsonObject, user_id: str) -> JsonObject:
         """The channel with that member added."""
@@ -89,16 +124,19 @@ class Directory:
 
     def active_members(self, channel: JsonObject) -> list[str]:
         """The members who have not left the workspace."""
-        gone = {user["id"] for user in self.users() if user["deleted"]}
+        gone = {user["id"] for user in self._storage.every("user") if user["deleted"]}
         return [member for member in channel["members"] if member not in gone]
 
-    def usergroups(self) -> list[JsonObject]:
-        """Named groups of people."""
-        return self._storage.every("usergroup")
+    def usergroups(self, team: Team) -> list[JsonObject]:
+        """Named groups of people of one workspace."""
+        found = self._storage.every("usergroup")
+        return [group for group in found if group["team_id"] == team.id]
 
     def visible_channel(self, user_id: str, name: str) -> JsonObject:
         """A channel that person is in. Raises `PersonError`."""
         channel = self.channel(name)
+        if channel is None:
+            channel = _channel_named(self._channels_of(user_id), name)
         if channel is None or user_id not in channel["members"]:
             raise PersonError("channel_not_found", "There is no such channel for you.", 404)
         return channel
@@ -108,34 +146,68 @@ class Directory:
         self._storage.put("channel", channel["id"], changed)
         return changed
 
-    def as_slack_text(self, text: str) -> str:
-        """Text as a person types it, in the form Slack stores: escaped, with real mentions."""
+    def as_slack_text(self, text: str, user_id: str) -> str:
+        """Text as that person types it, in the form Slack stores: escaped, with real mentions."""
         parts = _MARKUP.split(text)
         # split() with one group gives plain text and markup in turn.
-        return "".join(part if index % 2 else self._plain(part) for index, part in enumerate(parts))
+        return "".join(
+            part if index % 2 else self._plain(part, user_id) for index, part in enumerate(parts)
+        )
 
-    def _plain(self, text: str) -> str:
+    def _plain(self, text: str, user_id: str) -> str:
         text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         text = _LINK.sub(lambda match: f"<{match[0]}>", text)
-        text = _CHANNEL.sub(self._channel_mention, text)
-        return self._mentions().sub(self._mention, text)
+        if "#" in text:
+            text = _CHANNEL.sub(partial(_channel_mention, self._seen_channels(user_id)), text)
+        return self._mentions(text, user_id) if "@" in text else text
 
-    def _channel_mention(self, match: re.Match[str]) -> str:
-        channel = self.channel(match[1])
-        return match[0] if channel is None else f"<#{channel['id']}|{channel['name']}>"
+    def _channels_of(self, user_id: str) -> list[JsonObject]:
+        return [channel for channel in self.channels() if user_id in channel["members"]]
 
-    def _mentions(self) -> re.Pattern[str]:
-        names = {name for user in self.users() for name in (user["real_name"], user["name"])}
+    def _seen_channels(self, user_id: str) -> list[JsonObject]:
+        team = self.team_of(user_id).id
+        return [channel for channel in self.channels() if team in team_ids_of(channel)]
+
+    def _mentions(self, text: str, user_id: str) -> str:
+        users = self.colleagues(user_id)
+        names = {name for user in users for name in (user["real_name"], user["name"])}
         words = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-        return re.compile(rf"(?<![\w@.])@({words})(?!\w)", re.IGNORECASE)
-
-    def _mention(self, match: re.Match[str]) -> str:
-        return f"<@{self.person(match[1])['id']}>"
+        mention = re.compile(rf"(?<![\w@.])@({words})(?!\w)", re.IGNORECASE)
+        return mention.sub(partial(_mention, users), text)
 
 
 _MARKUP = re.compile(r"(<(?:[@#!][A-Za-z0-9^|._ -]+|https?://[^<>\s]+)>)")
 _CHANNEL = re.compile(r"(?<![\w#&/])#([a-z0-9][a-z0-9_-]{0,79})(?![\w#(-])")
 _LINK = re.compile(r"https?://[^\s<>|]+[^\s<>|.,;:!?)\]'\"]")
+
+
+def _first(team_id: str, users: list[JsonObject]) -> list[JsonObject]:
+    return sorted(users, key=lambda user: user["team_id"] != team_id)
+
+
+def _named(users: Iterable[JsonObject], name: str) -> JsonObject | None:
+    wanted = name.casefold()
+    for user in users:
+        real = user["real_name"].casefold()
+        if wanted in (user["id"].casefold(), user["name"], real, real.split()[0]):
+            return user
+    return None
+
+
+def _channel_named(channels: Iterable[JsonObject], name: str) -> JsonObject | None:
+    wanted = name.removeprefix("#").casefold()
+    named = (channel for channel in channels if channel["name"] == wanted)
+    return next(named, None) if wanted else None
+
+
+def _channel_mention(channels: Iterable[JsonObject], match: re.Match[str]) -> str:
+    channel = _channel_named(channels, match[1])
+    return match[0] if channel is None else f"<#{channel['id']}|{channel['name']}>"
+
+
+def _mention(users: Iterable[JsonObject], match: re.Match[str]) -> str:
+    user = _named(users, match[1])
+    return match[0] if user is None else f"<@{user['id']}>"
 
 
 def kind_of(channel: JsonObject) -> str:
@@ -149,34 +221,3 @@ def for_person(channel: JsonObject) -> JsonObject:
     """A channel as people's page shows it."""
     kept = ("id", "name", "is_im", "is_private", "is_archived", "topic", "members", "user")
     return {name: channel[name] for name in kept if name in channel}
-
-
-def for_api(channel: JsonObject) -> dict[str, Any]:
-    """A channel as the Web API shows it to the bot."""
-    common = {
-        "id": channel["id"],
-        "created": channel["created"],
-        "is_archived": channel.get("is_archived", False),
-        "is_im": channel["is_im"],
-        "is_org_shared": False,
-        "context_team_id": seed.TEAM_ID,
-    }
-    if channel["is_im"]:
-        return {**common, "user": channel["user"], "is_user_deleted": False, "priority": 0}
-    return {
-        **common,
-        "name": channel["name"],
-        "name_normalized": channel["name"],
-        "is_channel": not channel["is_private"],
-        "is_group": False,
-        "is_mpim": False,
-        "is_private": channel["is_private"],
-        "is_general": channel["name"] == "general",
-        "is_shared": False,
-        "is_ext_shared": False,
-        "is_member": seed.BOT_USER in channel["members"],
-        "creator": channel["creator"],
-        "topic": {"value": channel["topic"], "creator": channel["creator"], "last_set": 0},
-        "purpose": {"value": "", "creator": "", "last_set": 0},
-        "num_members": len(channel["members"]),
-    }

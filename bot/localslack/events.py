@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from bot.localslack import directory, seed
 from bot.localslack.faults import Faults
 from bot.localslack.ids import Clock, Timestamps, new_id
 from bot.localslack.manifest import Manifest
+from bot.localslack.perspective import Perspective
 from bot.localslack.sockets import Sockets
 from bot.localslack.storage import JsonObject
+from bot.localslack.tenants import Installation, Team, Tenants
 
 _SUBSCRIPTIONS = {"channel": "message.channels", "group": "message.groups", "im": "message.im"}
 # Slack sends this event before the one with the files, and without them.
@@ -30,15 +33,24 @@ _OF_MENTIONS = (
     "blocks",
     "attachments",
 )
-_MENTION = f"<@{seed.BOT_USER}>"
+_FOREIGN = ("user_team", "source_team", "user_profile")
+
+Show = Callable[[Installation], JsonObject]
+"""A message, as an installation is shown it."""
 
 
 class Events:
-    """Says to the bot what happened."""
+    """Says to the app what happened.
+
+    However many installations see it, one event is sent, and names one of them:
+    https://docs.slack.dev/apis/events-api#authorizations
+    """
 
     def __init__(
         self,
         sockets: Sockets,
+        tenants: Tenants,
+        perspective: Perspective,
         who: directory.Directory,
         manifest: Manifest,
         clock: Clock,
@@ -46,40 +58,56 @@ class Events:
         faults: Faults,
     ):
         self._sockets = sockets
+        self._tenants = tenants
+        self._perspective = perspective
         self._directory = who
         self._manifest = manifest
         self._clock = clock
         self._timestamps = timestamps
         self._faults = faults
 
-    def posted(self, channel: JsonObject, message: JsonObject) -> None:
+    def posted(self, channel: JsonObject, author: str | None, show: Show) -> None:
         """Someone, perhaps the bot itself, posted."""
+        viewer = self._viewer(channel, author)
+        if viewer is None:
+            return
+        message = show(viewer)
         event = {**message, "channel": channel["id"], "event_ts": message["ts"]}
         if message.get("files") and "bot_id" not in message:
             event.setdefault("subtype", "file_share")
-        self._message(channel, event)
-        self._mention(channel, message)
+        self._message(viewer, channel, event)
+        self._mention(channel, show)
 
-    def changed(self, channel: JsonObject, message: JsonObject, previous: JsonObject) -> None:
+    def changed(self, channel: JsonObject, author: str | None, show: Show, previous: Show) -> None:
         """A message was edited; one that mentions the bot is a mention again."""
+        viewer = self._viewer(channel, author)
+        if viewer is None:
+            return
+        message, before = show(viewer), previous(viewer)
         self._message(
+            viewer,
             channel,
             {
                 "type": "message",
                 "subtype": "message_changed",
                 "message": message,
-                **self._before(previous),
+                **self._before(before),
                 "channel": channel["id"],
                 "hidden": True,
                 **self._times(),
             },
         )
-        if message["text"] != previous["text"]:
-            self._mention(channel, message)
+        if message["text"] != before["text"]:
+            self._mention(channel, show)
 
-    def deleted(self, channel: JsonObject, previous: JsonObject) -> None:
+    def deleted(self, channel: JsonObject, author: str | None, show: Show) -> None:
         """A message is gone."""
+        viewer = self._viewer(channel, author)
+        if viewer is None:
+            return
+        previous = show(viewer)
         self._message(
+            viewer,
             channel,
             {
                 "type": "message",
@@ -105,11 +133,10 @@ class Events:
             **({"item_user": message["user"]} if "user" in message else {}),
             "event_ts": self._timestamps.next(),
         }
-        if seed.BOT_USER in channel["members"]:
-            self._send(kind, event)
+        self._in_channel(channel, user, kind, event)
 
     def home_opened(
-        self, user: str, channel: JsonObject, tab: str, view: JsonObject | None
+        self, user: str, bot: Installation, channel: JsonObject, tab: str, view: JsonObject | None
     ) -> None:
         """Someone opened the bot's page, at one of its tabs."""
         event: JsonObject = {
@@ -121,29 +148,34 @@ class Events:
         }
         if tab == "home" and view is not None:
             event["view"] = view
-        self._send("app_home_opened", event)
+        # Of another company's people it names their own workspace (slackapi/bolt-js#1948).
+        team = self._directory.team_of(user)
+        is_foreign = self._perspective.is_foreign(bot, user)
+        self._send("app_home_opened", bot, event, team, is_ext_shared=is_foreign)
 
     def archived(self, channel: JsonObject, user: str, *, archived: bool) -> None:
         """A channel was archived, or brought back."""
         kind = f"{directory.kind_of(channel)}_{'archive' if archived else 'unarchive'}"
-        if seed.BOT_USER in channel["members"]:
-            self._send(kind, self._about(channel, kind, user=user))
+        self._in_channel(channel, user, kind, self._about(channel, kind, user=user))
 
-    def bot_left(self, channel: JsonObject, user: str) -> None:
+    def bot_left(self, channel: JsonObject, bot: Installation, user: str) -> None:
         """Someone removed the bot from a channel."""
         kind = f"{directory.kind_of(channel)}_left"
-        self._send(kind, self._about(channel, kind, actor_id=user))
+        self._about_channel(channel, bot, kind, self._about(channel, kind, actor_id=user))
 
-    def bot_joined(self, channel: JsonObject, user: str) -> None:
+    def bot_joined(self, channel: JsonObject, bot: Installation, user: str) -> None:
         """Someone added the bot to a channel."""
-        event = self._about(channel, "member_joined_channel", user=seed.BOT_USER, inviter=user)
-        event |= {"channel_type": "G" if channel["is_private"] else "C", "team": seed.TEAM_ID}
-        self._send("member_joined_channel", event)
+        event = self._about(channel, "member_joined_channel", user=bot.bot_user, inviter=user)
+        team = self._tenants.home_of(bot, channel).id
+        event |= {"channel_type": "G" if channel["is_private"] else "C", "team": team}
+        self._about_channel(channel, bot, "member_joined_channel", event)
 
     def user_changed(self, user: JsonObject) -> None:
         """Someone's account is not what it was."""
-        event_ts = self._timestamps.next()
-        self._send("user_change", {"type": "user_change", "user": user, "event_ts": event_ts})
+        bot = self._tenants.of_team(user["team_id"])
+        if bot is not None:
+            event = {"type": "user_change", "user": user, "event_ts": self._timestamps.next()}
+            self._send("user_change", bot, event, self._tenants.team(user["team_id"]))
 
     @property
     def wants_stops(self) -> bool:
@@ -154,33 +186,67 @@ class Events:
         self, channel: JsonObject, thread_ts: str, user: str, streams: list[str]
     ) -> None:
         """Someone asked the app to stop what it does in a thread."""
-        event = self._about(channel, "agent_session_stopped", user=user, thread_ts=thread_ts)
-        self._send("agent_session_stopped", {**event, "streaming_message_ts": streams})
+        kind = "agent_session_stopped"
+        event = self._about(channel, kind, user=user, thread_ts=thread_ts)
+        event["streaming_message_ts"] = streams
+        self._in_channel(channel, user, kind, event)
 
-    def uninstalled(self) -> None:
-        """The app was taken out of the workspace: its tokens are worth nothing any more."""
-        tokens = {"oauth": [], "bot": [seed.BOT_USER]}
+    def uninstalled(self, bot: Installation) -> None:
+        """The app was taken out of a workspace: its tokens are worth nothing any more."""
+        tokens = {"oauth": [], "bot": [bot.bot_user]}
         for kind, more in (("tokens_revoked", {"tokens": tokens}), ("app_uninstalled", {})):
-            self._send(kind, {"type": kind, **more, "event_ts": self._timestamps.next()})
+            event = {"type": kind, **more, "event_ts": self._timestamps.next()}
+            team = None if bot.team_id is None else self._tenants.team(bot.team_id)
+            self._send(kind, bot, event, team)
+
+    def _viewer(self, channel: JsonObject, author: str | None) -> Installation | None:
+        """The installation that an event names: the author's own company's, if it is there."""
+        found = self._tenants.in_channel(channel)
+        ours = [each for each in found if author and not self._perspective.is_foreign(each, author)]
+        return next(iter([*ours, *found]), None)
 
     def _about(self, channel: JsonObject, kind: str, **more: str) -> JsonObject:
         event_ts = self._timestamps.next()
         return {"type": kind, "channel": channel["id"], **more, "event_ts": event_ts}
 
-    def _message(self, channel: JsonObject, event: JsonObject) -> None:
-        if seed.BOT_USER not in channel["members"]:
-            return
+    def _message(self, viewer: Installation, channel: JsonObject, event: JsonObject) -> None:
         kind = directory.kind_of(channel)
-        self._send(_SUBSCRIPTIONS[kind], {**event, "channel_type": kind})
+        # Events leave out what conversations.history says of another company's people.
+        event = {key: value for key, value in event.items() if key not in _FOREIGN}
+        event["channel_type"] = kind
+        self._about_channel(channel, viewer, _SUBSCRIPTIONS[kind], event)
 
-    def _mention(self, channel: JsonObject, message: JsonObject) -> None:
-        if channel["is_im"] or _MENTION not in message["text"]:
-            return
-        if seed.BOT_USER not in channel["members"] or message.get("bot_id") == seed.BOT_ID:
-            return
-        event = {name: message[name] for name in _OF_MENTIONS if name in message}
+    def _mention(self, channel: JsonObject, show: Show) -> None:
+        for bot in self._tenants.in_channel(channel):
+            message = show(bot)
+            is_meant = f"<@{bot.bot_user}>" in message["text"] and not channel["is_im"]
+            if is_meant and self._tenants.of_bot(message.get("bot_id", "")) is None:
+                event = self._as_mention(bot, channel, message)
+                self._about_channel(channel, bot, "app_mention", event)
+
+    def _as_mention(
+        self, bot: Installation, channel: JsonObject, message: JsonObject
+    ) -> JsonObject:
+        event = {name: message[name] for name in (*_OF_MENTIONS, *_FOREIGN) if name in message}
         event |= {"type": "app_mention", "channel": channel["id"], "event_ts": message["ts"]}
-        self._send("app_mention", event)
+        if "user_team" in message:
+            event["team"] = self._tenants.home_of(bot, channel).id
+        return event
+
+    def _in_channel(
+        self, channel: JsonObject, user: str, subscription: str, event: JsonObject
+    ) -> None:
+        viewer = self._viewer(channel, user)
+        if viewer is not None:
+            self._about_channel(channel, viewer, subscription, event)
+
+    def _about_channel(
+        self, channel: JsonObject, bot: Installation, subscription: str, event: JsonObject
+    ) -> None:
+        host, *_ = self._tenants.teams_of(channel)
+        home = self._tenants.home_of(bot, channel)
+        is_ext_shared = self._perspective.is_ext_shared(channel)
+        self._send(subscription, bot, event, host, home, is_ext_shared=is_ext_shared)
 
     def _before(self, previous: JsonObject) -> JsonObject:
         return {} if self._faults.without_previous else {"previous_message": previous}
@@ -189,32 +255,48 @@ class Events:
         ts = self._timestamps.next()
         return {"ts": ts, "event_ts": ts}
 
-    def _send(self, subscription: str, event: dict[str, Any]) -> None:
-        if not self._manifest.wants(subscription) or not self._directory.is_installed:
+    def _send(
+        self,
+        subscription: str,
+        bot: Installation,
+        event: dict[str, Any],
+        origin: Team | None,
+        home: Team | None = None,
+        *,
+        is_ext_shared: bool = False,
+    ) -> None:
+        """Send an event to the app.
+
+        `origin` is the workspace that hosts the channel, `home` the one through which the app is
+        in it; they differ where another company hosts it (slackapi/java-slack-sdk#629).
+        """
+        if not self._manifest.wants(subscription) or not bot.is_active:
             return
         event_id = new_id("Ev")
-        self._sockets.publish(
-            event_id,
-            {
-                "token": "local",
-                "team_id": seed.TEAM_ID,
-                "context_team_id": seed.TEAM_ID,
-                "context_enterprise_id": None,
-                "api_app_id": seed.APP_ID,
-                "event": event,
-                "type": "event_callback",
-                "event_id": event_id,
-                "event_time": int(self._clock()),
-                "authorizations": [
-                    {
-                        "enterprise_id": None,
-                        "team_id": seed.TEAM_ID,
-                        "user_id": seed.BOT_USER,
-                        "is_bot": True,
-                        "is_enterprise_install": False,
-                    }
-                ],
-                "is_ext_shared_channel": False,
-                "event_context": f"4-{event_id}",
-            },
-        )
+        context, enterprise_id = home or origin, bot.enterprise_id
+        if origin is not None:
+            enterprise_id = origin.enterprise_id
+        body = {
+            "token": "local",
+            "team_id": None if origin is None else origin.id,
+            **({"enterprise_id": enterprise_id} if enterprise_id else {}),
+            "context_team_id": bot.team_id or (context and context.id),
+            "context_enterprise_id": bot.enterprise_id,
+            "api_app_id": seed.APP_ID,
+            "event": event,
+            "type": "event_callback",
+            "event_id": event_id,
+            "event_time": int(self._clock()),
+            "authorizations": [
+                {
+                    "enterprise_id": bot.enterprise_id,
+                    "team_id": bot.team_id,
+                    "user_id": bot.bot_user,
+                    "is_bot": True,
+                    "is_enterprise_install": bot.is_org,
+                }
+            ],
+            "is_ext_shared_channel": is_ext_shared,
+            "event_context": f"4-{event_id}",
+        }
+        self._sockets.publish(event_id, body)

@@ -25,11 +25,11 @@ class Files:
         self._folder = storage.folder / "files"
         self._tickets: dict[str, str] = {}
 
-    def begin(self, name: str, length: int) -> tuple[str, str]:
-        """Announce an upload of the bot's; gives the file's id and the URL to send it to."""
+    def begin(self, owner: str, name: str, length: int) -> tuple[str, str]:
+        """Announce an upload of a bot's; gives the file's id and the URL to send it to."""
         if not 0 < length <= MOST_BYTES:
             raise ApiError("file_upload_size_restricted" if length > 0 else "invalid_arguments")
-        file = self._new(name, seed.BOT_USER, length, _guess(name))
+        file = self._new(name, owner, length, _guess(name))
         self._storage.put("file", file["id"], {**file, "state": "announced"})
         ticket = secrets.token_hex(16)
         self._tickets[ticket] = file["id"]
@@ -93,7 +93,7 @@ class Files:
 
     def shown(self, file: JsonObject) -> JsonObject:
         """A file as the Web API shows it."""
-        where = f"{seed.TEAM_ID}-{file['id']}"
+        where = f"{self._team_of(file)}-{file['id']}"
         channels = sorted({channel for channel, _ in file["shares"]})
         private = f"{self._base_url}/files-pri/{where}/{file['name']}"
         return {
@@ -109,6 +109,10 @@ class Files:
             "permalink": f"{self._base_url}/files/{file['user']}/{file['id']}/{file['name']}",
             "channels": channels,
         }
+
+    def _team_of(self, file: JsonObject) -> str:
+        owner = self._storage.get("user", file["user"])
+        return str(owner["team_id"]) if owner else seed.TEAM_ID
 
     def _write(self, file_id: str, content: bytes) -> None:
         self._folder.mkdir(exist_ok=True)

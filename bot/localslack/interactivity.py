@@ -18,6 +18,7 @@ from bot.localslack.recorder import Call, Recorder
 from bot.localslack.response_urls import ResponseUrls
 from bot.localslack.sockets import Sockets
 from bot.localslack.storage import JsonObject, StoredMessage
+from bot.localslack.tenants import Installation, Team, Tenants
 from bot.localslack.triggers import Triggers
 from bot.localslack.views import Views
 
@@ -37,6 +38,7 @@ class Submitted:
 class Interactivity:
     """Turns what a person does into payloads, and the bot's answers into what they see."""
 
+    tenants: Tenants
     directory: Directory
     messages: Messages
     views: Views
@@ -53,6 +55,7 @@ class Interactivity:
         """A click or choice in a message. Raises `PersonError`."""
         channel = self.directory.visible_channel(user, channel_id)
         message = self._message(user, channel, ts)
+        bot = self._bot(message.body.get("bot_id"))
         blocks = message.body.get("blocks") or []
         control = _control(blocks, block_id, action_id)
         state = initial_state(blocks, {})
@@ -66,17 +69,17 @@ class Interactivity:
         if message.thread_ts:
             container["thread_ts"] = message.thread_ts
         payload = {
-            **self._common("block_actions", user),
+            **self._common("block_actions", bot, user),
             "container": container,
-            "trigger_id": self.triggers.issue(user),
+            "trigger_id": self.triggers.issue(bot, user),
             "channel": _channel(channel),
             "state": {"values": state},
-            "response_url": self.response_urls.issue(user, channel["id"], ts),
+            "response_url": self.response_urls.issue(bot, user, channel["id"], ts),
             "actions": [action],
         }
         if message.seen_by is None:
-            payload["message"] = self.messages.for_api(message)
-        await self._ask("interactive", payload)
+            payload["message"] = self.messages.for_api(message, bot)
+        await self._ask(bot, "interactive", payload)
 
     async def act_on_view(
         self,
@@ -89,36 +92,38 @@ class Interactivity:
     ) -> None:
         """A click or choice in a modal or Home tab, with what else was typed so far."""
         view = self.views.find(user, view_id)
+        bot = self._bot(view["bot_id"])
         control = _control(view["blocks"], block_id, action_id)
         state = _with_values(view, values)
         action = self._action(control, value, state)
         view = self.views.keep_state(user, view, state)
         source = view_id if view["type"] == "modal" else None
         payload = {
-            **self._common("block_actions", user),
+            **self._of_view("block_actions", bot, user),
             "container": {"type": "view", "view_id": view_id},
-            "trigger_id": self.triggers.issue(user, source),
+            "trigger_id": self.triggers.issue(bot, user, source),
             "view": view,
             "actions": [action],
         }
-        await self._ask("interactive", payload)
+        await self._ask(bot, "interactive", payload)
 
     async def submit(self, user: str, view_id: str, values: Values) -> Submitted:
         """Submit a modal with what is in it. Raises `PersonError`."""
         view = self.views.find(user, view_id)
+        bot = self._bot(view["bot_id"])
         state = _with_values(view, values)
         view = self.views.keep_state(user, view, state)
         errors = _incomplete(view, state)
         if errors:
             return Submitted(closed=False, errors=errors)
         payload = {
-            **self._common("view_submission", user),
-            "trigger_id": self.triggers.issue(user, view_id),
+            **self._of_view("view_submission", bot, user),
+            "trigger_id": self.triggers.issue(bot, user, view_id),
             "view": view,
             "response_urls": [],
         }
-        answer = await self._ask("interactive", payload)
-        return self._respond(user, view, answer or {})
+        answer = await self._ask(bot, "interactive", payload)
+        return self._respond(bot, user, view, answer or {})
 
     async def close(self, user: str, view_id: str) -> None:
         """Close a modal without submitting it."""
@@ -126,23 +131,27 @@ class Interactivity:
         closed = self.views.close(user, self.views.stack(user)[0]["id"] if cleared else view_id)
         for view in closed:
             if view["notify_on_close"]:
-                payload = {**self._common("view_closed", user), "view": view}
+                bot = self._bot(view["bot_id"])
+                payload = {**self._of_view("view_closed", bot, user), "view": view}
                 payload["is_cleared"] = cleared
-                await self._ask("interactive", payload)
+                await self._ask(bot, "interactive", payload)
 
     async def command(self, user: str, channel_id: str, command: str, text: str) -> None:
         """Type a slash command. Raises `PersonError`."""
         channel = self.directory.visible_channel(user, channel_id)
         declared = self.manifest.command(command)
-        if declared is None:
+        bot = self._at_home(user)
+        if declared is None or bot is None:
             raise PersonError("unknown_command", f"{command} is not a command of this workspace.")
         person = self.directory.person(user)
         if declared.get("should_escape"):
-            text = self.directory.as_slack_text(text)
+            text = self.directory.as_slack_text(text, user)
+        team = self.tenants.team(person["team_id"])
         payload = {
             "token": "local",
-            "team_id": seed.TEAM_ID,
-            "team_domain": self.directory.team["domain"],
+            "team_id": team.id,
+            "team_domain": team.domain,
+            **self._command_enterprise(team),
             "channel_id": channel["id"],
             "channel_name": _channel(channel)["name"],
             "user_id": user,
@@ -150,24 +159,25 @@ class Interactivity:
             "command": command,
             "text": text,
             "api_app_id": seed.APP_ID,
-            "is_enterprise_install": "false",
-            "response_url": self.response_urls.issue(user, channel["id"]),
-            "trigger_id": self.triggers.issue(user),
+            "is_enterprise_install": "true" if bot.is_org else "false",
+            "response_url": self.response_urls.issue(bot, user, channel["id"]),
+            "trigger_id": self.triggers.issue(bot, user),
         }
-        answer = await self._ask("slash_commands", payload)
+        answer = await self._ask(bot, "slash_commands", payload)
         if answer:
-            self._show(user, channel["id"], answer)
+            self._show(bot, user, channel["id"], answer)
 
     async def shortcut(self, user: str, callback_id: str, channel_id: str, ts: str) -> None:
         """Use a shortcut, on a message where it is a message shortcut. Raises `PersonError`."""
         declared = self.manifest.shortcut(callback_id)
-        if declared is None:
+        bot = self._at_home(user)
+        if declared is None or bot is None:
             raise PersonError("unknown_shortcut", f"There is no shortcut {callback_id}.")
         payload = {
-            **self._common("shortcut", user),
+            **self._common("shortcut", bot, user),
             "callback_id": callback_id,
             "action_ts": self.timestamps.next(),
-            "trigger_id": self.triggers.issue(user),
+            "trigger_id": self.triggers.issue(bot, user),
         }
         if declared.get("type") == "message":
             channel = self.directory.visible_channel(user, channel_id)
@@ -176,13 +186,23 @@ class Interactivity:
                 "type": "message_action",
                 "channel": _channel(channel),
                 "message_ts": ts,
-                "message": self.messages.for_api(message),
-                "response_url": self.response_urls.issue(user, channel["id"], ts),
+                "message": self.messages.for_api(message, bot),
+                "response_url": self.response_urls.issue(bot, user, channel["id"], ts),
             }
-        await self._ask("interactive", payload)
+        await self._ask(bot, "interactive", payload)
 
-    async def _ask(self, kind: str, payload: JsonObject) -> JsonObject | None:
-        if not self.directory.is_installed:
+    def _at_home(self, user: str) -> Installation | None:
+        """The app that offers a person commands and shortcuts: only their own workspace's does."""
+        return self.tenants.home_bot(self.directory.team_of(user))
+
+    def _bot(self, bot_id: str | None) -> Installation:
+        bot = self.tenants.of_bot(bot_id) if bot_id else None
+        if bot is None:
+            raise PersonError("action_not_found", "That is not there any more.", 404)
+        return bot
+
+    async def _ask(self, bot: Installation, kind: str, payload: JsonObject) -> JsonObject | None:
+        if not bot.is_active:
             raise PersonError("app_not_installed", "The app is not installed any more.", 410)
         return await self.sockets.request(kind, payload)
 
@@ -192,23 +212,51 @@ class Interactivity:
             raise PersonError("message_not_found", "That message is not there any more.", 404)
         return message
 
-    def _common(self, kind: str, user: str) -> JsonObject:
+    def _common(self, kind: str, bot: Installation, user: str) -> JsonObject:
+        """What happens in a message carries the workspace of the installation, whoever does it;
+        of an organisation's it carries none (slackapi/java-slack-sdk#1041)."""
+        team = None if bot.team_id is None else self.tenants.team(bot.team_id)
+        return self._payload(kind, bot, user, team)
+
+    def _of_view(self, kind: str, bot: Installation, user: str) -> JsonObject:
+        """What happens in a view carries the workspace of the person, of another company, too;
+        the view says where the app is installed (slackapi/bolt-js#1614)."""
+        team = self.directory.team_of(user)
+        return self._payload(kind, bot, user, None if bot.is_org and bot.covers(team) else team)
+
+    def _payload(self, kind: str, bot: Installation, user: str, team: Team | None) -> JsonObject:
         person = self.directory.person(user)
-        team = self.directory.team
+        enterprise_id = bot.enterprise_id if team is None else team.enterprise_id
         return {
             "type": kind,
             "token": "local",
             "api_app_id": seed.APP_ID,
-            "team": {"id": team["id"], "domain": team["domain"]},
+            "team": None if team is None else self._team(team),
             "user": {
                 "id": user,
                 "username": person["name"],
                 "name": person["name"],
-                "team_id": team["id"],
+                "team_id": person["team_id"],
             },
-            "enterprise": None,
-            "is_enterprise_install": False,
+            "enterprise": None if enterprise_id is None else self._enterprise(enterprise_id),
+            "is_enterprise_install": bot.is_org,
         }
+
+    def _team(self, team: Team) -> JsonObject:
+        known = {"id": team.id, "domain": team.domain}
+        if team.enterprise_id is None:
+            return known
+        name = self.tenants.organisation(team.enterprise_id).name
+        return {**known, "enterprise_id": team.enterprise_id, "enterprise_name": name}
+
+    def _enterprise(self, enterprise_id: str) -> JsonObject:
+        return {"id": enterprise_id, "name": self.tenants.organisation(enterprise_id).name}
+
+    def _command_enterprise(self, team: Team) -> JsonObject:
+        if team.enterprise_id is None:
+            return {}
+        known = self._enterprise(team.enterprise_id)
+        return {"enterprise_id": known["id"], "enterprise_name": known["name"]}
 
     def _action(self, control: Control, value: Any, state: State) -> JsonObject:
         element = control.element
@@ -230,13 +278,17 @@ class Interactivity:
         state.setdefault(control.block_id, {})[control.action_id] = entry
         return action | entry
 
-    def _respond(self, user: str, view: JsonObject, answer: JsonObject) -> Submitted:
+    def _respond(
+        self, bot: Installation, user: str, view: JsonObject, answer: JsonObject
+    ) -> Submitted:
         try:
-            return self._follow(user, view, answer)
+            return self._follow(bot, user, view, answer)
         except ApiError as error:
             raise self._unusable("view_submission", answer, error) from error
 
-    def _follow(self, user: str, view: JsonObject, answer: JsonObject) -> Submitted:
+    def _follow(
+        self, bot: Installation, user: str, view: JsonObject, answer: JsonObject
+    ) -> Submitted:
         action = answer.get("response_action")
         if action is None:
             # The bot may have closed or replaced it in the meantime by a call of its own.
@@ -249,16 +301,16 @@ class Interactivity:
         if action == "errors":
             return Submitted(closed=False, errors=_checked_errors(view, answer.get("errors")))
         if action == "update":
-            self.views.update(view["id"], answer.get("view") or {})
+            self.views.update(bot, view["id"], answer.get("view") or {})
         elif action == "push":
-            self.views.push(user, answer.get("view") or {})
+            self.views.push(bot, user, answer.get("view") or {})
         else:
             raise ApiError("invalid_arguments", [f"[ERROR] unknown response_action: {action}"])
         return Submitted(closed=False, errors={})
 
-    def _show(self, user: str, channel_id: str, answer: JsonObject) -> None:
+    def _show(self, bot: Installation, user: str, channel_id: str, answer: JsonObject) -> None:
         try:
-            self.response_urls.answer(user, channel_id, answer)
+            self.response_urls.answer(bot, user, channel_id, answer)
         except ApiError as error:
             raise self._unusable("slash_commands", answer, error) from error
 

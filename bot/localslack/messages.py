@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from bot.localslack import seed
@@ -13,7 +14,9 @@ from bot.localslack.feed import Feed
 from bot.localslack.files import Files
 from bot.localslack.ids import Timestamps
 from bot.localslack.markdown import with_trees
+from bot.localslack.perspective import Perspective
 from bot.localslack.storage import JsonObject, Storage, StoredMessage
+from bot.localslack.tenants import Installation, team_ids_of
 
 _INTERNAL = ("metadata", "file_ids", "channel", "is_ephemeral", "streaming")
 _TOMBSTONE = "This message was deleted."
@@ -29,12 +32,14 @@ class Messages:
         timestamps: Timestamps,
         feed: Feed,
         events: Events,
+        perspective: Perspective,
     ):
         self._storage = storage
         self._files = files
         self._timestamps = timestamps
         self._feed = feed
         self._events = events
+        self._perspective = perspective
 
     def post(
         self,
@@ -53,7 +58,7 @@ class Messages:
         if parent is not None:
             shown["parent"] = self.for_person(parent)
         self._feed.publish("message", shown, channel["members"])
-        self._events.posted(channel, self.for_api(message))
+        self._events.posted(channel, message.body.get("user"), partial(self.for_api, message))
         return message
 
     def post_ephemeral(
@@ -77,7 +82,7 @@ class Messages:
         self._storage.put_message(changed)
         self._feed.publish("message_changed", self.for_person(changed), _audience(channel, changed))
         if changed.seen_by is None:
-            self._events.changed(channel, self.for_api(changed), self.for_api(message))
+            self._tell_changed(channel, changed, message)
         return body
 
     def edit(
@@ -96,7 +101,8 @@ class Messages:
         gone = {"channel": channel["id"], "ts": message.ts, "thread_ts": message.thread_ts}
         self._feed.publish("message_deleted", gone, _audience(channel, message))
         if message.seen_by is None:
-            self._events.deleted(channel, self.for_api(message))
+            author, show = message.body.get("user"), partial(self.for_api, message)
+            self._events.deleted(channel, author, show)
         if message.thread_ts:
             parent = self._count_replies(channel, message.thread_ts)
             if parent is not None:
@@ -162,28 +168,54 @@ class Messages:
             found = self._storage.top_level(channel["id"])
         return [message for message in found if message.seen_by in (None, user)]
 
-    def for_api(self, message: StoredMessage, *, metadata: bool = False) -> JsonObject:
-        """A message as the Web API and events show it."""
+    def for_api(
+        self, message: StoredMessage, viewer: Installation, *, metadata: bool = False
+    ) -> JsonObject:
+        """A message as the Web API and events show it to an installation."""
         hidden = _INTERNAL[1:] if metadata else _INTERNAL
         shown = {key: value for key, value in message.body.items() if key not in hidden}
-        return self._with_files(shown, message.body)
+        shown |= self._perspective.author(viewer, message.body.get("user", ""))
+        if message.broadcast and message.thread_ts:
+            shown |= self._root(message.channel, message.thread_ts, viewer)
+        files = self._files_of(message.body)
+        if files:
+            shown["files"] = [self._file_for(viewer, file) for file in files]
+        return shown
 
     def for_person(self, message: StoredMessage) -> JsonObject:
         """A message as a person's page shows it."""
-        hidden = ("metadata", "file_ids", "bot_profile", "app_id", "team", "type", "root")
+        hidden = ("metadata", "file_ids", "bot_profile", "app_id", "team", "type")
         shown = {key: value for key, value in message.body.items() if key not in hidden}
         shown |= _app_name(message.body)
         if shown.get("thread_ts") == message.ts:
             del shown["thread_ts"]
         if shown.get("blocks"):
             shown["blocks"] = with_trees(shown["blocks"])
-        return self._with_files(shown, message.body)
-
-    def _with_files(self, shown: JsonObject, body: JsonObject) -> JsonObject:
-        found = [self._files.find(file_id) for file_id in body.get("file_ids", [])]
-        if found:
-            shown["files"] = [self._files.shown(file) for file in found if file is not None]
+        files = self._files_of(message.body)
+        if files:
+            shown["files"] = [self._files.shown(file) for file in files]
         return shown
+
+    def _root(self, channel_id: str, thread_ts: str, viewer: Installation) -> JsonObject:
+        parent = self._storage.message(channel_id, thread_ts)
+        return {} if parent is None else {"root": self.for_api(parent, viewer)}
+
+    def _files_of(self, body: JsonObject) -> list[JsonObject]:
+        found = [self._files.find(file_id) for file_id in body.get("file_ids", [])]
+        return [file for file in found if file is not None]
+
+    def _file_for(self, viewer: Installation, file: JsonObject) -> JsonObject:
+        """A file of another company comes by its id only; files.info knows the rest."""
+        if self._perspective.is_foreign(viewer, file["user"]):
+            return {"id": file["id"], "mode": "file_access", "file_access": "check_file_info"}
+        return self._files.shown(file)
+
+    def _tell_changed(
+        self, channel: JsonObject, changed: StoredMessage, before: StoredMessage
+    ) -> None:
+        author = changed.body.get("user")
+        now, then = partial(self.for_api, changed), partial(self.for_api, before)
+        self._events.changed(channel, author, now, then)
 
     def _new(
         self,
@@ -194,23 +226,34 @@ class Messages:
         broadcast: bool = False,
     ) -> StoredMessage:
         ts = self._timestamps.next()
-        whole = {"type": "message", "team": seed.TEAM_ID, **_without_nulls(body)}
+        team = self._team_of(channel, body.get("user", ""))
+        whole = {"type": "message", "team": team, **_without_nulls(body)}
         whole |= {"channel": channel["id"], "ts": ts}
-        if "bot_id" in whole:
-            whole.setdefault("bot_profile", self._bot_profile())
+        if "bot_id" in whole and "bot_profile" not in whole:
+            whole["bot_profile"] = self._bot_profile(whole["user"])
         if whole.get("blocks"):
             whole["blocks"] = with_ids(whole["blocks"], [])
-        parent = self._storage.message(channel["id"], thread_ts) if thread_ts else None
         if thread_ts:
+            parent = self._storage.message(channel["id"], thread_ts)
             whole |= {"thread_ts": thread_ts, **_parent_user(parent)}
-        if broadcast and parent is not None:
-            whole |= {"subtype": "thread_broadcast", "root": self.for_api(parent)}
+        if broadcast:
+            whole["subtype"] = "thread_broadcast"
         return StoredMessage(channel["id"], ts, whole, thread_ts, broadcast)
 
-    def _bot_profile(self) -> JsonObject:
-        bot = self._storage.get("user", seed.BOT_USER)
-        assert bot is not None, "the bot is there from the start"
-        return seed.bot_profile(seed.BOT_ID, seed.APP_ID, seed.BOT_USER, bot["real_name"])
+    def _team_of(self, channel: JsonObject, user_id: str) -> str:
+        """The workspace of an author; for the bot of an organisation the one of the channel."""
+        user = self._storage.get("user", user_id)
+        bot = self._storage.get("installation", user_id)
+        if user is None or (bot is not None and bot["team_id"] is None):
+            return team_ids_of(channel)[0]
+        return str(user["team_id"])
+
+    def _bot_profile(self, user_id: str) -> JsonObject:
+        bot = self._storage.get("user", user_id)
+        assert bot is not None, "a bot has an account before it posts"
+        profile, team_id = bot["profile"], bot["team_id"]
+        known = profile["bot_id"], profile["api_app_id"], user_id, bot["real_name"]
+        return seed.bot_profile(*known, team_id=team_id)
 
     def _count_replies(self, channel: JsonObject, thread_ts: str) -> StoredMessage | None:
         parent = self._storage.message(channel["id"], thread_ts)
@@ -242,7 +285,7 @@ class Messages:
         buried = replace(message, body=body)
         self._storage.put_message(buried)
         self._feed.publish("message_changed", self.for_person(buried), channel["members"])
-        self._events.changed(channel, self.for_api(buried), self.for_api(message))
+        self._tell_changed(channel, buried, message)
 
 
 def _parent_user(parent: StoredMessage | None) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from typing import Any
 
 import aiohttp
 
-from bot.localslack import seed
 from bot.localslack.controls import Control
 from bot.localslack.errors import NotSeen, PersonError
 from bot.localslack.modal import Home, Modal, Submission, as_values, find_choice, find_input
@@ -78,9 +77,11 @@ class Person:
         *,
         thread: Thread | Message | None = None,
         files: list[str] | None = None,
+        bot: str | None = None,
     ) -> Message:
-        """Post with the bot mentioned first."""
-        return await self.post(channel, f"<@{seed.BOT_USER}> {text}", thread=thread, files=files)
+        """Post with the bot mentioned first: the one this person meets, or the user id `bot`."""
+        bot = bot or (await self._get("workspace"))["bot"]["user_id"]
+        return await self.post(channel, f"<@{bot}> {text}", thread=thread, files=files)
 
     async def reply(self, thread: Thread | Message, text: str) -> Message:
         """Post in a thread."""
@@ -286,16 +287,22 @@ class Person:
         self,
         timeout: float = 5.0,
         predicate: Callable[[JsonObject], bool] = lambda _view: True,
+        bot: str | None = None,
     ) -> Home:
-        """Open the bot's Home tab; gives it once the bot has published one that fits."""
+        """Open the bot's Home tab; gives it once the bot has published one that fits.
+
+        It is that of the bot this person meets, or of the one with the user id `bot`.
+        """
+        known = {} if bot is None else {"bot": bot}
         try:
             async with asyncio.timeout(timeout), self._stream() as events:
-                await self._post("home", {"tab": "home"})
-                view = (await self._get("home"))["view"]
+                opened = await self._post("home", {"tab": "home", **known})
+                view = (await self._get("home", known))["view"]
                 if view is not None and predicate(view):
                     return Home(self, view)
                 async for name, data in events:
-                    if name == "home" and predicate(data["view"]):
+                    is_its = name == "home" and data["view"]["bot_id"] == opened["bot_id"]
+                    if is_its and predicate(data["view"]):
                         return Home(self, data["view"])
         except TimeoutError as error:
             raise NotSeen("The Home tab did not become what was waited for.") from error
@@ -365,7 +372,7 @@ class Person:
         return True
 
     async def _channel(self, name: str) -> str:
-        if not self._channels:
+        if name.removeprefix("#") not in self._channels:
             found = (await self._get("workspace"))["channels"]
             self._channels = {c["name"] or "dm": c["id"] for c in found}
         return self._channels.get(name.removeprefix("#"), name)

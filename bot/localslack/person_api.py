@@ -17,6 +17,7 @@ from bot.localslack.composer import typed
 from bot.localslack.errors import PersonError
 from bot.localslack.shares import shared
 from bot.localslack.storage import JsonObject, StoredMessage
+from bot.localslack.tenants import Installation
 from bot.localslack.workspace import Workspace
 
 Handler = Callable[["Ask"], Awaitable[JsonObject]]
@@ -40,6 +41,15 @@ class Ask:
         if user["deleted"]:
             raise PersonError("account_inactive", "This account has been deactivated.", 403)
         return str(user["id"])
+
+    @property
+    def bot(self) -> Installation:
+        """The bot that is meant by `bot`, or the one the person meets. Raises `PersonError`."""
+        named = self.optional("bot")
+        found = self.workspace.tenants.of_bot(named) if named else None
+        if named and found is None:
+            raise PersonError("app_not_found", "There is no such app.", 404)
+        return found or self.workspace.directory.bot_of(self.user)
 
     @property
     def channel(self) -> JsonObject:
@@ -72,19 +82,22 @@ class Ask:
 async def workspace_(ask: Ask) -> JsonObject:
     """Who and what is here; with `user`, only the channels that person is in."""
     here = ask.workspace
-    bot = here.directory.user(seed.BOT_USER) or {}
     user = ask.user if ask.body.get("user") else None
     channels = [c for c in here.directory.channels() if user is None or user in c["members"]]
+    team = here.directory.team_of(user) if user else here.tenants.teams()[0]
+    bot = here.directory.bot_of(user) if user else here.tenants.installations()[0]
+    users = here.directory.colleagues(user) if user else here.directory.users()
     return {
-        "team": {"id": seed.TEAM_ID, "name": here.directory.team["name"]},
+        "team": {"id": team.id, "name": team.name},
+        "teams": [{"id": each.id, "name": each.name} for each in here.tenants.teams()],
         "bot": {
-            "id": seed.BOT_USER,
-            "user_id": seed.BOT_USER,
-            "bot_id": seed.BOT_ID,
+            "id": bot.bot_user,
+            "user_id": bot.bot_user,
+            "bot_id": bot.bot_id,
             "app_id": seed.APP_ID,
-            "name": bot["real_name"],
+            "name": here.directory.person(bot.bot_user)["real_name"],
         },
-        "users": [_user(member) for member in here.directory.users()],
+        "users": [_user(member) for member in users],
         "channels": [directory.for_person(channel) for channel in channels],
         "commands": [_command(command) for command in here.manifest.commands],
         "shortcuts": [
@@ -92,7 +105,7 @@ async def workspace_(ask: Ask) -> JsonObject:
             for shortcut in here.manifest.shortcuts
         ],
         "bot_connected": here.sockets.count > 0,
-        "app_installed": here.directory.is_installed,
+        "app_installed": bot.is_active,
         "welcome": asdict(here.welcome),
     }
 
@@ -129,7 +142,7 @@ async def post(ask: Ask) -> JsonObject:
     files = [str(file_id) for file_id in ask.body.get("files") or []]
     if any(here.files.find(file_id) is None for file_id in files):
         raise PersonError("file_not_found", "A file of this message is not there.", 404)
-    text = here.directory.as_slack_text(str(ask.body.get("text") or ""))
+    text = here.directory.as_slack_text(str(ask.body.get("text") or ""), user)
     if not text and not files:
         raise PersonError("no_text", "There is nothing in this message.")
     body: JsonObject = {"user": user, **_written(ask, text)}
@@ -146,7 +159,7 @@ async def forward(ask: Ask) -> JsonObject:
     if author is None:
         raise PersonError("cant_forward", "This message has no author to show.")
     attachment = shared(source, ask.channel, author, here.files, here.base_url)
-    text = here.directory.as_slack_text(str(ask.body.get("text") or ""))
+    text = here.directory.as_slack_text(str(ask.body.get("text") or ""), user)
     body = {"user": user, **_written(ask, text), "attachments": [attachment]}
     return _posted(ask, here.directory.visible_channel(user, ask.text("to")), body)
 
@@ -175,7 +188,7 @@ async def edit(ask: Ask) -> JsonObject:
     message = ask.message(channel)
     if message.body.get("user") != user:
         raise PersonError("cant_update_message", "Only its author can edit a message.", 403)
-    text = ask.workspace.directory.as_slack_text(ask.text("text"))
+    text = ask.workspace.directory.as_slack_text(ask.text("text"), user)
     ask.workspace.messages.edit(channel, message, user, typed(text))
     return {"message": ask.workspace.messages.for_person(ask.message(channel))}
 
@@ -258,15 +271,17 @@ async def open_home(ask: Ask) -> JsonObject:
     user, tab = ask.user, ask.optional("tab") or "home"
     if tab not in ("home", "messages"):
         raise PersonError("unknown_tab", "There is no such tab.")
-    channel = ask.workspace.directory.direct_message(user)
-    assert channel is not None, "everyone has messages with the bot"
-    ask.workspace.events.home_opened(user, channel, tab, ask.workspace.views.home(user))
-    return {}
+    bot, here = ask.bot, ask.workspace
+    channel = here.directory.direct_message(user, bot.bot_user)
+    if channel is None:
+        raise PersonError("app_not_found", "There is no such app for you.", 404)
+    here.events.home_opened(user, bot, channel, tab, here.views.home(user, bot))
+    return {"bot_id": bot.bot_id}
 
 
 async def home(ask: Ask) -> JsonObject:
     """The Home tab as it is."""
-    return {"view": ask.workspace.views.home(ask.user)}
+    return {"view": ask.workspace.views.home(ask.user, ask.bot)}
 
 
 async def add_file(request: Request) -> Response:
@@ -350,7 +365,7 @@ def _limit(ask: Ask) -> int:
 
 
 def _user(user: JsonObject) -> JsonObject:
-    kept = ("id", "name", "real_name", "is_admin", "is_bot", "deleted", "tz")
+    kept = ("id", "team_id", "name", "real_name", "is_admin", "is_bot", "deleted", "tz")
     return {**{name: user[name] for name in kept}, "color": f"#{user['color']}"}
 
 

@@ -51,7 +51,7 @@ class Rates:
         self.enabled = True
         self._clock = clock
         self._changed: dict[str, Rate] = {}
-        self._buckets: dict[tuple[str, str], _Bucket] = {}
+        self._buckets: dict[tuple[str, str, str], _Bucket] = {}
 
     def set(self, method: str, rate: Rate) -> None:
         """Another rate for a method, from now on."""
@@ -62,21 +62,24 @@ class Rates:
         """The methods whose rate is not Slack's."""
         return dict(self._changed)
 
-    def take(self, method: str, default: Rate, channel: str = "") -> Usage | None:
-        """Count a call. Raises `ApiError` ratelimited with the seconds to wait."""
+    def take(self, method: str, default: Rate, channel: str = "", tenant: str = "") -> Usage | None:
+        """Count a call; each installation has its own limits, whom `tenant` names.
+
+        Raises `ApiError` ratelimited with the seconds to wait.
+        """
         if not self.enabled:
             return None
         rate = self._changed.get(method, default)
-        bucket = self._bucket(method, rate, channel)
+        bucket = self._bucket(method, rate, channel, tenant)
         if bucket.tokens < 1:
             wait_s = (1 - bucket.tokens) * 60 / rate.per_minute
             raise ApiError("ratelimited", retry_after_s=max(1, math.ceil(wait_s)), status=429)
         bucket.tokens -= 1
         return Usage(math.ceil(rate.burst - bucket.tokens), rate.burst, rate.per_minute)
 
-    def _bucket(self, method: str, rate: Rate, channel: str) -> _Bucket:
+    def _bucket(self, method: str, rate: Rate, channel: str, tenant: str) -> _Bucket:
         now = self._clock()
-        key = (method, channel if rate.by_channel else "")
+        key = (method, tenant, channel if rate.by_channel else "")
         bucket = self._buckets.setdefault(key, _Bucket(rate.burst, now))
         gained = (now - bucket.at) * rate.per_minute / 60
         bucket.tokens = min(rate.burst, bucket.tokens + max(0.0, gained))

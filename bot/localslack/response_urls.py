@@ -5,12 +5,13 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, replace
 
-from bot.localslack import limits, seed
+from bot.localslack import limits
 from bot.localslack.directory import Directory
 from bot.localslack.errors import ApiError
 from bot.localslack.ids import Clock
 from bot.localslack.messages import Messages
 from bot.localslack.storage import JsonObject
+from bot.localslack.tenants import Installation
 
 MOST_USES = 5
 LIFE_S = 1800.0
@@ -18,6 +19,7 @@ LIFE_S = 1800.0
 
 @dataclass(frozen=True, slots=True)
 class _Target:
+    bot: Installation
     user: str
     channel: str
     made: float
@@ -35,13 +37,15 @@ class ResponseUrls:
         self._base_url = base_url
         self._targets: dict[str, _Target] = {}
 
-    def issue(self, user: str, channel: str, source_ts: str | None = None) -> str:
+    def issue(
+        self, bot: Installation, user: str, channel: str, source_ts: str | None = None
+    ) -> str:
         """A URL for answers to this person in this channel, or about that message."""
         now = self._clock()
         self._targets = {k: t for k, t in self._targets.items() if t.made > now - LIFE_S}
         key = secrets.token_urlsafe(18)
-        self._targets[key] = _Target(user, channel, now, source_ts)
-        return f"{self._base_url}/actions/{seed.TEAM_ID}/{key}"
+        self._targets[key] = _Target(bot, user, channel, now, source_ts)
+        return f"{self._base_url}/actions/{bot.team_id or bot.enterprise_id}/{key}"
 
     def respond(self, key: str, body: JsonObject) -> None:
         """Do what the bot posted to a URL. Raises `ApiError` used_url or expired_url."""
@@ -51,10 +55,15 @@ class ResponseUrls:
         if target.uses >= MOST_USES:
             raise ApiError("used_url", status=404)
         self._targets[key] = replace(target, uses=target.uses + 1)
-        self.answer(target.user, target.channel, body, target.source_ts)
+        self.answer(target.bot, target.user, target.channel, body, target.source_ts)
 
     def answer(
-        self, user: str, channel_id: str, body: JsonObject, source_ts: str | None = None
+        self,
+        bot: Installation,
+        user: str,
+        channel_id: str,
+        body: JsonObject,
+        source_ts: str | None = None,
     ) -> None:
         """Show an answer: only to that person, to the channel, or in place of the source."""
         channel = self._directory.channel(channel_id)
@@ -66,19 +75,14 @@ class ResponseUrls:
             return
         content = _content(body)
         if body.get("replace_original") and source is not None:
-            self._messages.edit(channel, source, seed.BOT_USER, content)
+            self._messages.edit(channel, source, bot.bot_user, content)
             return
-        posted = {**by_the_bot(), **content}
+        posted = {**bot.author, **content}
         thread_ts = body.get("thread_ts")
         if body.get("response_type") == "in_channel":
             self._messages.post(channel, posted, thread_ts=thread_ts)
         else:
             self._messages.post_ephemeral(channel, user, posted, thread_ts=thread_ts)
-
-
-def by_the_bot() -> JsonObject:
-    """What marks a message as the bot's."""
-    return {"user": seed.BOT_USER, "bot_id": seed.BOT_ID, "app_id": seed.APP_ID}
 
 
 def _content(body: JsonObject) -> JsonObject:

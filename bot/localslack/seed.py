@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from bot.localslack.storage import Storage
 
 BOT_TOKEN = "xoxb-local"  # noqa: S105 - fixed and public: the workspace listens on 127.0.0.1 only
 APP_TOKEN = "xapp-local"  # noqa: S105
+CLIENT_ID = "1000000000.2000000000"
+CLIENT_SECRET = "local-client-secret"  # noqa: S105
+SIGNING_SECRET = "local-signing-secret"  # noqa: S105
 TEAM_ID = "T0LOCAL0001"
 APP_ID = "A0LOCALAPP1"
 BOT_ID = "B0LOCALBOT1"
@@ -33,12 +37,16 @@ _SIZES = (24, 32, 48, 72, 192, 512)
 def seed(storage: Storage, app_name: str = "Orchestrator", handle: str = "orchestrator") -> None:
     """Fill an empty storage; one that has a workspace only learns what the app is called."""
     storage.put("user", BOT_USER, app_user(BOT_USER, BOT_ID, APP_ID, app_name, handle))
-    if storage.get("workspace", TEAM_ID):
+    team = storage.get("workspace", TEAM_ID)
+    if not storage.get("installation", BOT_USER):
+        is_active = bool((team or {}).get("is_installed", True))
+        storage.put("installation", BOT_USER, _installation(is_active=is_active))
+    if team:
         return
-    for user in _people():
-        storage.put("user", user["id"], user)
-    for channel in [*_channels(), *_direct_messages()]:
-        storage.put("channel", channel["id"], channel)
+    for person in _people():
+        storage.put("user", person["id"], person)
+    for place in [*_channels(), *_direct_messages()]:
+        storage.put("channel", place["id"], place)
     storage.put("usergroup", "S0LOCALLEA1", _leads())
     storage.put(
         "workspace",
@@ -47,14 +55,24 @@ def seed(storage: Storage, app_name: str = "Orchestrator", handle: str = "orches
     )
 
 
-def app_user(user_id: str, bot_id: str, app_id: str, name: str, handle: str = "") -> dict[str, Any]:
-    """Return the member of the workspace that an app's bot is."""
+def app_user(
+    user_id: str,
+    bot_id: str,
+    app_id: str,
+    name: str,
+    handle: str = "",
+    *,
+    team_id: str = TEAM_ID,
+) -> dict[str, Any]:
+    """Return the member of a workspace that an app's bot is."""
     handle = handle or name.casefold().replace(" ", "_")
     ids = {"bot_id": bot_id, "api_app_id": app_id}
-    return _user(user_id, handle, name, tz="UTC", color="#15803d", profile=ids, is_bot=True)
+    return user(user_id, handle, name, color="#15803d", profile=ids, is_bot=True, team_id=team_id)
 
 
-def bot_profile(bot_id: str, app_id: str, user_id: str, name: str) -> dict[str, Any]:
+def bot_profile(
+    bot_id: str, app_id: str, user_id: str, name: str, *, team_id: str = TEAM_ID
+) -> dict[str, Any]:
     """Return what messages of a bot say of it."""
     return {
         "id": bot_id,
@@ -64,13 +82,13 @@ def bot_profile(bot_id: str, app_id: str, user_id: str, name: str) -> dict[str, 
         "icons": {f"image_{size}": f"{_AVATARS}/{bot_id}_{size}.png" for size in (36, 48, 72)},
         "deleted": False,
         "updated": _CREATED,
-        "team_id": TEAM_ID,
+        "team_id": team_id,
     }
 
 
 def _people() -> list[dict[str, Any]]:
     return [
-        _user(
+        user(
             user_id,
             name,
             real_name,
@@ -83,22 +101,24 @@ def _people() -> list[dict[str, Any]]:
     ]
 
 
-def _user(
+def user(
     user_id: str,
     name: str,
     real_name: str,
     *,
-    tz: str,
-    color: str,
     profile: dict[str, str],
+    tz: str = "UTC",
+    color: str = "#be185d",
     is_admin: bool = False,
     is_bot: bool = False,
+    team_id: str = TEAM_ID,
 ) -> dict[str, Any]:
+    """Return an account; `profile` is what more its profile says."""
     first, _, last = real_name.partition(" ")
     display = real_name if is_bot else name
     return {
         "id": user_id,
-        "team_id": TEAM_ID,
+        "team_id": team_id,
         "name": name,
         "deleted": False,
         "color": color.removeprefix("#"),
@@ -120,7 +140,7 @@ def _user(
             "always_active": is_bot,
             "avatar_hash": user_id[2:].lower(),
             **{f"image_{size}": f"{_AVATARS}/{user_id}_{size}.png" for size in _SIZES},
-            "team": TEAM_ID,
+            "team": team_id,
             **profile,
         },
         "is_admin": is_admin,
@@ -136,34 +156,58 @@ def _user(
     }
 
 
+def channel(
+    channel_id: str, name: str, members: Sequence[str], *, is_private: bool, topic: str = ""
+) -> dict[str, Any]:
+    """Return a channel, created by its first member."""
+    return {
+        "id": channel_id,
+        "name": name,
+        "is_im": False,
+        "is_private": is_private,
+        "topic": topic,
+        "created": _CREATED,
+        "creator": members[0],
+        "members": list(members),
+    }
+
+
+def direct_message(channel_id: str, user_id: str, bot: str) -> dict[str, Any]:
+    """Return a person's conversation with a bot."""
+    return {
+        "id": channel_id,
+        "name": "",
+        "is_im": True,
+        "is_private": True,
+        "topic": "",
+        "created": _CREATED,
+        "user": user_id,
+        "members": [user_id, bot],
+    }
+
+
+def _installation(*, is_active: bool) -> dict[str, Any]:
+    return {
+        "bot_user": BOT_USER,
+        "bot_id": BOT_ID,
+        "team_id": TEAM_ID,
+        "enterprise_id": None,
+        "token": BOT_TOKEN,
+        "old_tokens": [],
+        "is_active": is_active,
+    }
+
+
 def _channels() -> list[dict[str, Any]]:
     return [
-        {
-            "id": channel_id,
-            "name": name,
-            "is_im": False,
-            "is_private": is_private,
-            "topic": topic,
-            "created": _CREATED,
-            "creator": ADA,
-            "members": [*members, BOT_USER],
-        }
+        channel(channel_id, name, [*members, BOT_USER], is_private=is_private, topic=topic)
         for channel_id, name, topic, is_private, members in _CHANNELS
     ]
 
 
 def _direct_messages() -> list[dict[str, Any]]:
     return [
-        {
-            "id": f"D{user_id.removeprefix('U')}",
-            "name": "",
-            "is_im": True,
-            "is_private": True,
-            "topic": "",
-            "created": _CREATED,
-            "user": user_id,
-            "members": [user_id, BOT_USER],
-        }
+        direct_message(f"D{user_id.removeprefix('U')}", user_id, BOT_USER)
         for user_id, *_ in _PEOPLE
     ]
 

@@ -24,6 +24,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from bot.localslack import admin_api, person_api, seed, web_api
+from bot.localslack.companies import Companies
 from bot.localslack.composer import typed
 from bot.localslack.errors import PersonError, PortInUse
 from bot.localslack.guard import Guard
@@ -34,6 +35,7 @@ from bot.localslack.person import Person
 from bot.localslack.recorder import Call
 from bot.localslack.seen import JsonObject, Message, Thread
 from bot.localslack.storage import Storage
+from bot.localslack.tenants import Team
 from bot.localslack.welcome import NO_WELCOME, Welcome
 from bot.localslack.workspace import WEB, Workspace, build_workspace
 
@@ -141,9 +143,17 @@ class LocalSlack:
         """Those of them that were answered with an error."""
         return [call for call in self.calls if call.error is not None]
 
-    def person(self, name: str) -> Person:
-        """A person by name, first name or id. Raises `PersonError`."""
-        user = self.workspace.directory.person(name)
+    @property
+    def companies(self) -> Companies:
+        """Adds partners, organisations, guests and shared channels."""
+        return self.workspace.companies
+
+    def person(self, name: str, company: Team | None = None) -> Person:
+        """A person by name, first name or id, of this workspace or of a `company`.
+
+        Raises `PersonError`.
+        """
+        user = self.workspace.directory.person(name, *([company] if company else []))
         return Person(self.url, user["id"], user["real_name"], self.session)
 
     async def fault(self, **trouble: Any) -> None:
@@ -179,7 +189,7 @@ class LocalSlack:
         self, channel: str, text: str, *, thread: Thread | Message | None = None
     ) -> Message:
         """Post as a workflow does: text and `rich_text`, and no user. Raises `PersonError`."""
-        content = typed(self.workspace.directory.as_slack_text(text))
+        content = typed(self.workspace.directory.as_slack_text(text, seed.ADA))
         return await self.app_posts(channel, app=WORKFLOWS, webhook=True, thread=thread, **content)
 
     async def unfurl(self, message: Message, attachments: list[JsonObject]) -> None:

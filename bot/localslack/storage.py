@@ -10,7 +10,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 JsonObject = dict[str, Any]
-Kind = Literal["workspace", "user", "channel", "usergroup", "file", "views", "home", "session"]
+Kind = Literal[
+    "workspace",
+    "organisation",
+    "installation",
+    "user",
+    "channel",
+    "usergroup",
+    "file",
+    "views",
+    "home",
+    "session",
+]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bot.localslack.errors import ApiError
 from bot.localslack.ids import Clock
+from bot.localslack.tenants import Installation
 
 LIFE_S = 3.0
 _KEPT_S = 600.0
@@ -14,8 +15,9 @@ _KEPT_S = 600.0
 
 @dataclass(slots=True)
 class Trigger:
-    """`view_id` is the modal the person was in, if any."""
+    """`bot` is the installation that may use it, `view_id` the modal the person was in, if any."""
 
+    bot: Installation
     user: str
     made: float
     view_id: str | None = None
@@ -30,20 +32,20 @@ class Triggers:
         self._clock = clock
         self._triggers: dict[str, Trigger] = {}
 
-    def issue(self, user: str, view_id: str | None = None) -> str:
+    def issue(self, bot: Installation, user: str, view_id: str | None = None) -> str:
         """A trigger for what this person just did."""
         now = self._clock()
         self._triggers = {
             key: trigger for key, trigger in self._triggers.items() if trigger.made > now - _KEPT_S
         }
         trigger_id = f"{int(now * 1000)}.{secrets.randbelow(10**10)}.{secrets.token_hex(16)}"
-        self._triggers[trigger_id] = Trigger(user, now, view_id)
+        self._triggers[trigger_id] = Trigger(bot, user, now, view_id)
         return trigger_id
 
-    def exchange(self, trigger_id: str) -> Trigger:
+    def exchange(self, bot: Installation, trigger_id: str) -> Trigger:
         """Use a trigger up. Raises `ApiError`."""
         trigger = self._triggers.get(trigger_id)
-        if trigger is None:
+        if trigger is None or trigger.bot.bot_user != bot.bot_user:
             raise ApiError("invalid_trigger_id")
         if trigger.used:
             raise ApiError("exchanged_trigger_id")

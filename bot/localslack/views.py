@@ -11,6 +11,7 @@ from bot.localslack.feed import Feed
 from bot.localslack.ids import Clock, new_id
 from bot.localslack.inputs import State, initial_state
 from bot.localslack.storage import JsonObject, Storage
+from bot.localslack.tenants import Installation, Tenants
 
 MOST_MODALS = 3
 
@@ -18,8 +19,9 @@ MOST_MODALS = 3
 class Views:
     """The open views of all people."""
 
-    def __init__(self, storage: Storage, clock: Clock, feed: Feed):
+    def __init__(self, storage: Storage, tenants: Tenants, clock: Clock, feed: Feed):
         self._storage = storage
+        self._tenants = tenants
         self._clock = clock
         self._feed = feed
 
@@ -28,55 +30,62 @@ class Views:
         stored = self._storage.get("views", user)
         return [] if stored is None else list(stored["stack"])
 
-    def home(self, user: str) -> JsonObject | None:
-        """A person's Home tab, once there is one."""
-        return self._storage.get("home", user)
+    def home(self, user: str, bot: Installation) -> JsonObject | None:
+        """A person's Home tab of that bot, once there is one."""
+        return self._storage.get("home", f"{user}/{bot.bot_user}")
 
-    def open(self, user: str, view: JsonObject) -> JsonObject:
+    def open(self, bot: Installation, user: str, view: JsonObject) -> JsonObject:
         """Open a modal, in place of any that are open. Raises `ApiError`."""
         limits.check_modal(view)
-        self._check_external_id(view)
-        opened = self._new(view)
+        self._check_external_id(bot, view)
+        opened = self._new(bot, user, view)
         opened["root_view_id"] = opened["id"]
         self._save(user, [opened])
         return opened
 
-    def push(self, user: str, view: JsonObject) -> JsonObject:
+    def push(self, bot: Installation, user: str, view: JsonObject) -> JsonObject:
         """Open a modal on top of the one that is open. Raises `ApiError`."""
         limits.check_modal(view)
-        self._check_external_id(view)
+        self._check_external_id(bot, view)
         stack = self.stack(user)
         if not stack:
             raise ApiError("not_found")
         if len(stack) >= MOST_MODALS:
             raise ApiError("push_limit_reached")
-        opened = self._new(view)
+        opened = self._new(bot, user, view)
         opened |= {"previous_view_id": stack[-1]["id"], "root_view_id": stack[0]["id"]}
         self._save(user, [*stack, opened])
         return opened
 
-    def update(self, key: str, view: JsonObject, view_hash: str | None = None) -> JsonObject:
+    def update(
+        self, bot: Installation, key: str, view: JsonObject, view_hash: str | None = None
+    ) -> JsonObject:
         """Change an open view, named by its id or external id. Raises `ApiError`."""
-        user, current = self._find(key)
+        user, current = self._find(bot, key)
         if view_hash is not None and view_hash != current["hash"]:
             raise ApiError("hash_conflict")
         if current["type"] == "home":
-            return self.publish(user, view)
+            return self.publish(bot, user, view)
         limits.check_modal(view)
-        changed = self._changed(current, view)
+        changed = self._changed(bot, user, current, view)
         stack = [changed if open_["id"] == current["id"] else open_ for open_ in self.stack(user)]
         self._save(user, stack)
         return changed
 
-    def publish(self, user: str, view: JsonObject, view_hash: str | None = None) -> JsonObject:
+    def publish(
+        self, bot: Installation, user: str, view: JsonObject, view_hash: str | None = None
+    ) -> JsonObject:
         """Set a person's Home tab. Raises `ApiError`."""
         limits.check_home(view)
-        current = self.home(user)
+        current = self.home(user, bot)
         if view_hash is not None and current is not None and view_hash != current["hash"]:
             raise ApiError("hash_conflict")
-        published = self._new(view) if current is None else self._changed(current, view)
+        if current is None:
+            published = self._new(bot, user, view)
+        else:
+            published = self._changed(bot, user, current, view)
         published["root_view_id"] = published["id"]
-        self._storage.put("home", user, published)
+        self._storage.put("home", f"{user}/{bot.bot_user}", published)
         self._feed.publish("home", {"view": published}, [user])
         return published
 
@@ -95,8 +104,7 @@ class Views:
 
     def find(self, user: str, view_id: str) -> JsonObject:
         """A view this person has open. Raises `PersonError`."""
-        home = self.home(user)
-        for view in [*self.stack(user), *([home] if home else [])]:
+        for view in self._views_of(user):
             if view["id"] == view_id:
                 return view
         raise PersonError("view_not_found", "That dialog is not open any more.", 404)
@@ -105,35 +113,43 @@ class Views:
         """Remember what is in a view's inputs. Gives the view with it."""
         changed = {**view, "state": {"values": state}}
         if view["type"] == "home":
-            self._storage.put("home", user, changed)
+            bot = self._tenants.of_bot(view["bot_id"])
+            assert bot is not None, "installations are not removed"
+            self._storage.put("home", f"{user}/{bot.bot_user}", changed)
         else:
             stack = [changed if v["id"] == view["id"] else v for v in self.stack(user)]
             self._storage.put("views", user, {"user": user, "stack": stack})
         return changed
 
-    def _find(self, key: str) -> tuple[str, JsonObject]:
+    def _views_of(self, user: str) -> list[JsonObject]:
+        homes = [self.home(user, bot) for bot in self._tenants.installations()]
+        return [*self.stack(user), *(home for home in homes if home is not None)]
+
+    def _find(self, bot: Installation, key: str) -> tuple[str, JsonObject]:
         for user in self._storage.every("user"):
-            home = self.home(user["id"])
-            for view in [*self.stack(user["id"]), *([home] if home else [])]:
-                if key in (view["id"], view.get("external_id") or None):
+            for view in self._views_of(user["id"]):
+                is_named = key in (view["id"], view.get("external_id") or None)
+                if is_named and view["bot_id"] == bot.bot_id:
                     return user["id"], view
         raise ApiError("not_found")
 
-    def _check_external_id(self, view: JsonObject) -> None:
+    def _check_external_id(self, bot: Installation, view: JsonObject) -> None:
         external_id = view.get("external_id")
         if not external_id:
             return
         try:
-            self._find(external_id)
+            self._find(bot, external_id)
         except ApiError:
             return
         raise ApiError("duplicate_external_id")
 
-    def _new(self, view: JsonObject) -> JsonObject:
+    def _new(self, bot: Installation, user: str, view: JsonObject) -> JsonObject:
         blocks = with_ids(view["blocks"], [])
+        person = self._storage.get("user", user)
+        assert person is not None, "views are shown to people who are there"
         return {
             "id": new_id("V"),
-            "team_id": seed.TEAM_ID,
+            "team_id": person["team_id"],
             "type": view["type"],
             "title": view.get("title"),
             "close": view.get("close"),
@@ -150,13 +166,15 @@ class Views:
             "previous_view_id": None,
             "root_view_id": None,
             "app_id": seed.APP_ID,
-            "app_installed_team_id": seed.TEAM_ID,
-            "bot_id": seed.BOT_ID,
+            "app_installed_team_id": bot.team_id or bot.enterprise_id,
+            "bot_id": bot.bot_id,
         }
 
-    def _changed(self, current: JsonObject, view: JsonObject) -> JsonObject:
+    def _changed(
+        self, bot: Installation, user: str, current: JsonObject, view: JsonObject
+    ) -> JsonObject:
         """An updated view keeps its id, its place, and what people typed under the same ids."""
-        changed = self._new(view)
+        changed = self._new(bot, user, view)
         blocks = with_ids(view["blocks"], current["blocks"])
         state = initial_state(blocks, current["state"]["values"])
         kept = {name: current[name] for name in ("id", "previous_view_id", "root_view_id")}

@@ -18,9 +18,9 @@ from bot.localslack.methods.files import bot_may_see
 from bot.localslack.rates import Usage
 from bot.localslack.recorder import Call
 from bot.localslack.storage import JsonObject
+from bot.localslack.tenants import Installation
 from bot.localslack.workspace import Workspace
 
-_TOKENS = (seed.BOT_TOKEN, seed.APP_TOKEN)
 _SIGN_IN = "<!DOCTYPE html><html><title>Sign in</title><p>Please sign in to your workspace.</html>"
 
 
@@ -82,13 +82,13 @@ async def upload(request: Request) -> Response:
 async def download(request: Request) -> Response:
     """A file's bytes for the bot; others are asked to sign in, with status 200, as Slack does."""
     workspace: Workspace = request.app.state.workspace
-    if request.headers.get("authorization") != f"Bearer {seed.BOT_TOKEN}":
+    bot = workspace.tenants.of_token(_token(request, {}) or "")
+    if bot is None or bot.token_problem(_token(request, {})):
         return Response(_SIGN_IN, media_type="text/html")
     if not workspace.manifest.allows("files:read"):
         return Response(_SIGN_IN, media_type="text/html")
-    file_id = request.path_params["file"].removeprefix(f"{seed.TEAM_ID}-")
-    file = workspace.files.find(file_id)
-    if file is None or not bot_may_see(workspace, file):
+    file = workspace.files.find(request.path_params["file"].rpartition("-")[2])
+    if file is None or not bot_may_see(workspace, bot, file):
         return PlainTextResponse("file_not_found", 404)
     content = workspace.files.content(file).read_bytes()
     return Response(content, media_type=file["mimetype"])
@@ -114,25 +114,29 @@ def _run(answered: _Answered, token: str | None) -> JsonObject:
     method = METHODS.get(name)
     if method is None:
         raise ApiError("unknown_method")
-    _check_token(workspace, method, token)
-    call = ApiCall(workspace, name, answered.arguments)
+    caller = _caller(workspace, method, token)
+    call = ApiCall(workspace, name, answered.arguments, caller)
     call.needs(*method.scopes)
-    channel = call.optional("channel") or ""
-    answered.usage = workspace.rates.take(name, method.rate, channel)
+    channel, tenant = call.optional("channel") or "", caller.bot_user if caller else ""
+    answered.usage = workspace.rates.take(name, method.rate, channel, tenant)
     return method.run(call)
 
 
-def _check_token(workspace: Workspace, method: Method, token: str | None) -> None:
-    if method.token is None:
-        return
+def _caller(workspace: Workspace, method: Method, token: str | None) -> Installation | None:
+    """Whose token it is; nobody's where the method takes none or the app's own."""
+    if method.caller is None:
+        return None
     if not token:
         raise ApiError("not_authed")
-    if token not in _TOKENS:
+    bot = workspace.tenants.of_token(token)
+    if bot is None and token != seed.APP_TOKEN:
         raise ApiError("invalid_auth")
-    if token != method.token:
+    if (bot is None) != (method.caller == "app"):
         raise ApiError("not_allowed_token_type")
-    if token == seed.BOT_TOKEN and not workspace.directory.is_installed:
-        raise ApiError("account_inactive")
+    problem = bot.token_problem(token) if bot is not None else None
+    if problem:
+        raise ApiError(problem)
+    return bot
 
 
 def _token(request: Request, arguments: JsonObject) -> str | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bot.localslack import seed
 from bot.localslack.administration import Administration
+from bot.localslack.companies import Companies
 from bot.localslack.directory import Directory
 from bot.localslack.events import Events
 from bot.localslack.faults import Faults
@@ -18,12 +19,14 @@ from bot.localslack.interactivity import Interactivity
 from bot.localslack.manifest import Manifest
 from bot.localslack.messages import Messages
 from bot.localslack.other_apps import OtherApps
+from bot.localslack.perspective import Perspective
 from bot.localslack.rates import Rates
 from bot.localslack.recorder import Recorder
 from bot.localslack.response_urls import ResponseUrls
 from bot.localslack.sessions import Sessions
 from bot.localslack.sockets import Sockets
 from bot.localslack.storage import Storage
+from bot.localslack.tenants import Tenants
 from bot.localslack.triggers import Triggers
 from bot.localslack.views import Views
 from bot.localslack.welcome import NO_WELCOME, Welcome
@@ -42,6 +45,8 @@ class Workspace:
     rates: Rates
     feed: Feed
     sockets: Sockets
+    tenants: Tenants
+    perspective: Perspective
     directory: Directory
     events: Events
     files: Files
@@ -51,6 +56,7 @@ class Workspace:
     response_urls: ResponseUrls
     interactivity: Interactivity
     administration: Administration
+    companies: Companies
     sessions: Sessions
     other_apps: OtherApps
     inspector: Feed
@@ -78,14 +84,17 @@ def build_workspace(
     recorder, faults = Recorder(inspector), Faults()
     timestamps = Timestamps(clock, storage.latest_ts())
     sockets = Sockets(storage, clock, recorder, faults, feed, ack_timeout_s=ack_timeout_s)
-    directory = Directory(storage)
-    events = Events(sockets, directory, manifest, clock, timestamps, faults)
+    tenants = Tenants(storage)
+    perspective = Perspective(storage, tenants)
+    directory = Directory(storage, tenants)
+    events = Events(sockets, tenants, perspective, directory, manifest, clock, timestamps, faults)
     files = Files(storage, clock, base_url)
-    messages = Messages(storage, files, timestamps, feed, events)
-    views = Views(storage, clock, feed)
+    messages = Messages(storage, files, timestamps, feed, events, perspective)
+    views = Views(storage, tenants, clock, feed)
     triggers = Triggers(clock)
     response_urls = ResponseUrls(directory, messages, clock, base_url)
     interactivity = Interactivity(
+        tenants,
         directory,
         messages,
         views,
@@ -106,6 +115,8 @@ def build_workspace(
         rates=Rates(clock),
         feed=feed,
         sockets=sockets,
+        tenants=tenants,
+        perspective=perspective,
         directory=directory,
         events=events,
         files=files,
@@ -114,7 +125,8 @@ def build_workspace(
         triggers=triggers,
         response_urls=response_urls,
         interactivity=interactivity,
-        administration=Administration(directory, events, feed),
+        administration=Administration(tenants, directory, events, feed),
+        companies=Companies(tenants, directory, manifest),
         sessions=Sessions(storage, feed, events, messages),
         other_apps=OtherApps(storage, messages),
         inspector=inspector,

@@ -368,11 +368,12 @@ def find(message, label):
 async def click_as_it_was(workspace, person, message, button):
     """A click on a button that a person's screen still shows, though the message has changed."""
     interactivity = workspace.workspace.interactivity
+    bot = workspace.workspace.tenants.of_bot(message.data["bot_id"])
     known = {name: button[name] for name in ("type", "action_id", "block_id", "value", "text")}
     payload = {
-        **interactivity._common("block_actions", person.id),
+        **interactivity._common("block_actions", bot, person.id),
         "container": {"type": "message", "message_ts": message.ts, "channel_id": message.channel},
-        "trigger_id": interactivity.triggers.issue(person.id),
+        "trigger_id": interactivity.triggers.issue(bot, person.id),
         "channel": {"id": message.channel, "name": "general"},
         "message": {"ts": message.ts, "thread_ts": message.thread_ts},
         "actions": [known],

@@ -68,6 +68,7 @@ class Near(AsyncWebClient):
     def __init__(self, workspace):
         super().__init__(token=seed.BOT_TOKEN)
         self.workspace = workspace
+        self.caller = workspace.tenants.of_token(seed.BOT_TOKEN)
         self.calls = []
 
     async def api_call(self, api_method, *, json=None, params=None, **_):
@@ -76,7 +77,10 @@ class Near(AsyncWebClient):
         method, headers, status = METHODS[api_method], {}, 200
         try:
             self.workspace.rates.take(api_method, method.rate, given.get("channel", ""))
-            data = {"ok": True, **method.run(ApiCall(self.workspace, api_method, given))}
+            data = {
+                "ok": True,
+                **method.run(ApiCall(self.workspace, api_method, given, self.caller)),
+            }
         except ApiError as error:
             data, status = {"ok": False, "error": error.code}, error.status
             headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s else {}

@@ -7,12 +7,13 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from bot.localslack import directory, seed
+from bot.localslack import directory
 from bot.localslack.errors import ApiError
 from bot.localslack.rates import TIER_3, Rate
 from bot.localslack.storage import JsonObject, StoredMessage
+from bot.localslack.tenants import Installation, Team
 from bot.localslack.workspace import Workspace
 
 Item = TypeVar("Item")
@@ -26,6 +27,26 @@ class ApiCall:
     workspace: Workspace
     method: str
     arguments: JsonObject
+    caller: Installation | None = None
+
+    @property
+    def bot(self) -> Installation:
+        """The installation whose token the call was made with."""
+        assert self.caller is not None, "methods for bots are called with a bot's token"
+        return self.caller
+
+    @property
+    def team(self) -> Team:
+        """The workspace the call is about: the token of an organisation has to name it."""
+        if self.bot.team_id is not None:
+            return self.workspace.tenants.team(self.bot.team_id)
+        team_id = self.optional("team_id")
+        if team_id is None:
+            raise ApiError("missing_argument", extra={"arg": "team_id"})
+        team = self.workspace.tenants.find_team(team_id)
+        if team is None or not self.bot.covers(team):
+            raise ApiError("team_not_found")
+        return team
 
     def required(self, name: str) -> str:
         """A string that must be there."""
@@ -77,10 +98,10 @@ class ApiCall:
 
         `area` is what is done there (`read`, `history`), for the scope it needs.
         """
-        channel = self.workspace.directory.channel(self.required(name))
+        channel = self.workspace.directory.channel_of(self.bot, self.required(name))
         if channel is None:
             raise ApiError("channel_not_found")
-        inside = seed.BOT_USER in channel["members"]
+        inside = self.bot.is_in(channel)
         if channel["is_private"] and not inside:
             raise ApiError("channel_not_found")
         if area:
@@ -102,6 +123,17 @@ class ApiCall:
         if message is None or message.body.get("subtype") == "tombstone":
             raise ApiError("message_not_found")
         return message
+
+    def own_message(self, channel: JsonObject, ts: str, otherwise: str) -> StoredMessage:
+        """A message that this bot wrote; of any other the error is `otherwise`."""
+        message = self.message(channel, ts)
+        if message.body.get("bot_id") != self.bot.bot_id:
+            raise ApiError(otherwise)
+        return message
+
+    def shown(self, message: StoredMessage, *, metadata: bool = False) -> JsonObject:
+        """A message as the caller sees it."""
+        return self.workspace.messages.for_api(message, self.bot, metadata=metadata)
 
     def needs(self, *scopes: str) -> None:
         """The app must have one of these scopes."""
@@ -151,4 +183,4 @@ class Method:
     run: Callable[[ApiCall], JsonObject]
     rate: Rate = TIER_3
     scopes: tuple[str, ...] = ()
-    token: str | None = seed.BOT_TOKEN
+    caller: Literal["bot", "app"] | None = "bot"

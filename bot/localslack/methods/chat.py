@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.localslack import limits, seed
+from bot.localslack import limits
 from bot.localslack.errors import ApiError
 from bot.localslack.methods.base import ApiCall, Method
 from bot.localslack.permalinks import permalink
 from bot.localslack.rates import POST, SPECIAL, TIER_3, TIER_4
-from bot.localslack.response_urls import by_the_bot
 from bot.localslack.storage import JsonObject
 
 _BLOCKS = "invalid_blocks_format"
@@ -24,7 +23,7 @@ def post_message(call: ApiCall) -> JsonObject:
     limits.check_metadata(metadata)
     message = call.workspace.messages.post(
         channel,
-        {**by_the_bot(), **_name(call), **body, **({"metadata": metadata} if metadata else {})},
+        {**call.bot.author, **_name(call), **body, **({"metadata": metadata} if metadata else {})},
         thread_ts=thread_ts,
         broadcast=bool(thread_ts) and call.flag("reply_broadcast"),
     )
@@ -33,7 +32,7 @@ def post_message(call: ApiCall) -> JsonObject:
     return {
         "channel": channel["id"],
         "ts": message.ts,
-        "message": call.workspace.messages.for_api(message, metadata=True),
+        "message": call.shown(message, metadata=True),
     }
 
 
@@ -46,7 +45,7 @@ def post_ephemeral(call: ApiCall) -> JsonObject:
     if user not in call.workspace.directory.active_members(channel):
         raise ApiError("user_not_in_channel")
     message = call.workspace.messages.post_ephemeral(
-        channel, user, {**by_the_bot(), **_content(call)}, thread_ts=_thread(call, channel)
+        channel, user, {**call.bot.author, **_content(call)}, thread_ts=_thread(call, channel)
     )
     return {"message_ts": message.ts}
 
@@ -54,9 +53,7 @@ def post_ephemeral(call: ApiCall) -> JsonObject:
 def update(call: ApiCall) -> JsonObject:
     """chat.update"""
     channel = call.writable_channel()
-    message = call.message(channel, call.required("ts"))
-    if message.body.get("bot_id") != seed.BOT_ID:
-        raise ApiError("cant_update_message")
+    message = call.own_message(channel, call.required("ts"), "cant_update_message")
     if message.body.get("streaming"):
         raise ApiError("streaming_state_conflict")
     limits.check_updated_text(call.optional("text") or "")
@@ -66,22 +63,20 @@ def update(call: ApiCall) -> JsonObject:
         metadata = call.json("metadata", "invalid_metadata_format")
         limits.check_metadata(metadata)
         body["metadata"] = metadata or None
-    changed = call.workspace.messages.edit(channel, message, seed.BOT_USER, body)
+    changed = call.workspace.messages.edit(channel, message, call.bot.bot_user, body)
     shown = call.message(channel, message.ts)
     return {
         "channel": channel["id"],
         "ts": message.ts,
         "text": changed["text"],
-        "message": call.workspace.messages.for_api(shown, metadata=True),
+        "message": call.shown(shown, metadata=True),
     }
 
 
 def delete(call: ApiCall) -> JsonObject:
     """chat.delete"""
     channel = call.channel()
-    message = call.message(channel, call.required("ts"))
-    if message.body.get("bot_id") != seed.BOT_ID:
-        raise ApiError("cant_delete_message")
+    message = call.own_message(channel, call.required("ts"), "cant_delete_message")
     call.workspace.messages.delete(channel, message)
     return {"channel": channel["id"], "ts": message.ts}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.localslack import directory, seed
+from bot.localslack import directory
 from bot.localslack.errors import ApiError
 from bot.localslack.methods.base import ApiCall, Method, make_cursor, read_cursor
 from bot.localslack.rates import TIER_2, TIER_3, TIER_4
@@ -16,7 +16,7 @@ _MOST = 999
 
 def info(call: ApiCall) -> JsonObject:
     """conversations.info"""
-    channel = directory.for_api(call.channel("read", joined=False))
+    channel = _shown(call, call.channel("read", joined=False))
     if not call.flag("include_num_members"):
         channel.pop("num_members", None)
     return {"channel": channel}
@@ -24,13 +24,14 @@ def info(call: ApiCall) -> JsonObject:
 
 def listed(call: ApiCall) -> JsonObject:
     """conversations.list"""
-    return _page(call, _of_types(call, seed.BOT_USER, joined=False))
+    return _page(call, _of_types(call, call.bot.bot_user, joined=False))
 
 
 def of_user(call: ApiCall) -> JsonObject:
     """users.conversations: those a person is in and the bot knows of."""
-    user = call.optional("user") or seed.BOT_USER
-    if call.workspace.directory.user(user) is None:
+    user = call.optional("user") or call.bot.bot_user
+    person = call.workspace.directory.user(user)
+    if person is None or not call.workspace.tenants.knows(call.bot, person):
         raise ApiError("user_not_found")
     return _page(call, _of_types(call, user, joined=True))
 
@@ -73,10 +74,10 @@ def open_(call: ApiCall) -> JsonObject:
     users = (call.optional("users") or "").split(",")
     if len(users) != 1 or not users[0]:
         raise ApiError("not_enough_users" if not users[0] else "method_not_supported")
-    channel = call.workspace.directory.direct_message(users[0])
+    channel = call.workspace.directory.direct_message(users[0], call.bot.bot_user)
     if channel is None:
         raise ApiError("user_not_found")
-    shown = directory.for_api(channel) if call.flag("return_im") else {"id": channel["id"]}
+    shown = _shown(call, channel) if call.flag("return_im") else {"id": channel["id"]}
     return {"channel": shown, "no_op": True, "already_open": True}
 
 
@@ -85,11 +86,11 @@ def join(call: ApiCall) -> JsonObject:
     channel = call.channel(joined=False)
     if channel["is_private"]:
         raise ApiError("method_not_supported_for_channel_type")
-    if seed.BOT_USER in channel["members"]:
-        return {"channel": directory.for_api(channel), "warning": "already_in_channel"}
-    joined = call.workspace.directory.join(channel, seed.BOT_USER)
+    if call.bot.is_in(channel):
+        return {"channel": _shown(call, channel), "warning": "already_in_channel"}
+    joined = call.workspace.directory.join(channel, call.bot.bot_user)
     call.workspace.feed.publish("channel", directory.for_person(joined), joined["members"])
-    return {"channel": directory.for_api(joined)}
+    return {"channel": _shown(call, joined)}
 
 
 def leave(call: ApiCall) -> JsonObject:
@@ -97,9 +98,9 @@ def leave(call: ApiCall) -> JsonObject:
     channel = call.channel(joined=False)
     if channel["is_im"]:
         raise ApiError("method_not_supported_for_channel_type")
-    if seed.BOT_USER not in channel["members"]:
+    if not call.bot.is_in(channel):
         return {"not_in_channel": True}
-    left = call.workspace.directory.leave(channel, seed.BOT_USER)
+    left = call.workspace.directory.leave(channel, call.bot.bot_user)
     call.workspace.feed.publish("channel", directory.for_person(left), left["members"])
     return {}
 
@@ -109,8 +110,8 @@ def _of_types(call: ApiCall, user: str, *, joined: bool) -> list[JsonObject]:
     if set(types) - {*_TYPES.values(), "mpim"}:
         raise ApiError("invalid_types")
     found = []
-    for channel in call.workspace.directory.channels():
-        known = not channel["is_private"] or seed.BOT_USER in channel["members"]
+    for channel in call.workspace.directory.channels_of(call.bot, call.team):
+        known = not channel["is_private"] or call.bot.is_in(channel)
         theirs = user in channel["members"] or not joined
         if known and theirs and _TYPES[directory.kind_of(channel)] in types:
             found.append(channel)
@@ -118,8 +119,12 @@ def _of_types(call: ApiCall, user: str, *, joined: bool) -> list[JsonObject]:
 
 
 def _page(call: ApiCall, channels: list[JsonObject]) -> JsonObject:
-    found, cursor = call.page([directory.for_api(channel) for channel in channels])
+    found, cursor = call.page([_shown(call, channel) for channel in channels])
     return {"channels": found, "response_metadata": {"next_cursor": cursor}}
+
+
+def _shown(call: ApiCall, channel: JsonObject) -> JsonObject:
+    return call.workspace.perspective.channel(call.bot, channel)
 
 
 def _between(call: ApiCall, messages: list[StoredMessage]) -> list[StoredMessage]:
@@ -137,7 +142,7 @@ def _messages(call: ApiCall, messages: list[StoredMessage]) -> JsonObject:
     shown = messages[:limit]
     metadata = call.flag("include_all_metadata")
     answer: JsonObject = {
-        "messages": [call.workspace.messages.for_api(m, metadata=metadata) for m in shown],
+        "messages": [call.shown(m, metadata=metadata) for m in shown],
         "has_more": len(messages) > limit,
     }
     if len(messages) > limit:

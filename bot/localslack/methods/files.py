@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bot.localslack import limits, seed
+from bot.localslack import limits
 from bot.localslack.errors import ApiError
 from bot.localslack.methods.base import ApiCall, Method
 from bot.localslack.rates import TIER_3, TIER_4
-from bot.localslack.response_urls import by_the_bot
 from bot.localslack.storage import JsonObject
+from bot.localslack.tenants import Installation
 from bot.localslack.workspace import Workspace
 
 
@@ -16,7 +16,8 @@ def get_upload_url(call: ApiCall) -> JsonObject:
     length = call.required("length")
     if not length.isdigit():
         raise ApiError("invalid_arguments", ["[ERROR] length must be a number"])
-    file_id, url = call.workspace.files.begin(call.required("filename"), int(length))
+    owner, name = call.bot.bot_user, call.required("filename")
+    file_id, url = call.workspace.files.begin(owner, name, int(length))
     return {"file_id": file_id, "upload_url": url}
 
 
@@ -34,7 +35,7 @@ def complete_upload(call: ApiCall) -> JsonObject:
         call.workspace.files.complete(str(item.get("id", "")), item.get("title")) for item in listed
     ]
     text = limits.cut_text(call.optional("initial_comment") or "")
-    body = {**by_the_bot(), "text": text, "file_ids": [file["id"] for file in files]}
+    body = {**call.bot.author, "text": text, "file_ids": [file["id"] for file in files]}
     for channel in channels:
         call.workspace.messages.post(channel, body, thread_ts=thread_ts)
     found = [call.workspace.files.find(file["id"]) for file in files]
@@ -44,7 +45,7 @@ def complete_upload(call: ApiCall) -> JsonObject:
 def info(call: ApiCall) -> JsonObject:
     """files.info"""
     file = call.workspace.files.find(call.required("file"))
-    if file is None or not bot_may_see(call.workspace, file):
+    if file is None or not bot_may_see(call.workspace, call.bot, file):
         raise ApiError("file_not_found")
     return {"file": call.workspace.files.shown(file)}
 
@@ -54,19 +55,19 @@ def delete(call: ApiCall) -> JsonObject:
     file = call.workspace.files.find(call.required("file"))
     if file is None:
         raise ApiError("file_not_found")
-    if file["user"] != seed.BOT_USER:
+    if file["user"] != call.bot.bot_user:
         raise ApiError("cant_delete_file")
     call.workspace.files.delete(file)
     return {}
 
 
-def bot_may_see(workspace: Workspace, file: JsonObject) -> bool:
+def bot_may_see(workspace: Workspace, bot: Installation, file: JsonObject) -> bool:
     """Whether the file is the bot's or was posted where the bot is."""
-    if file["user"] == seed.BOT_USER:
+    if file["user"] == bot.bot_user:
         return True
     shared = {channel for channel, _ in file["shares"]}
     channels = workspace.directory.channels()
-    return any(c["id"] in shared and seed.BOT_USER in c["members"] for c in channels)
+    return any(c["id"] in shared and bot.is_in(c) for c in channels)
 
 
 def _channels(call: ApiCall) -> list[JsonObject]:
@@ -75,8 +76,8 @@ def _channels(call: ApiCall) -> list[JsonObject]:
     for name in (named or "").split(","):
         if not name:
             continue
-        channel = call.workspace.directory.channel(name)
-        if channel is None or seed.BOT_USER not in channel["members"]:
+        channel = call.workspace.directory.channel_of(call.bot, name)
+        if channel is None or not call.bot.is_in(channel):
             raise ApiError("channel_not_found" if channel is None else "not_in_channel")
         found.append(channel)
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from bot.localslack import seed
 from bot.localslack.errors import ApiError
 from bot.localslack.methods.base import ApiCall, Method
 from bot.localslack.rates import TIER_2, TIER_3
@@ -14,18 +13,18 @@ from bot.localslack.storage import JsonObject, StoredMessage
 def add(call: ApiCall) -> JsonObject:
     """reactions.add"""
     channel, message, name = _reaction(call)
-    if _reacted(message, name):
+    if _reacted(call, message, name):
         raise ApiError("already_reacted")
-    call.workspace.messages.react(channel, message, seed.BOT_USER, name)
+    call.workspace.messages.react(channel, message, call.bot.bot_user, name)
     return {}
 
 
 def remove(call: ApiCall) -> JsonObject:
     """reactions.remove"""
     channel, message, name = _reaction(call)
-    if not _reacted(message, name):
+    if not _reacted(call, message, name):
         raise ApiError("no_reaction")
-    call.workspace.messages.react(channel, message, seed.BOT_USER, name)
+    call.workspace.messages.react(channel, message, call.bot.bot_user, name)
     return {}
 
 
@@ -33,7 +32,7 @@ def get(call: ApiCall) -> JsonObject:
     """reactions.get"""
     channel = call.channel()
     message = call.message(channel, call.required("timestamp"))
-    shown = call.workspace.messages.for_api(message)
+    shown = call.shown(message)
     return {"type": "message", "channel": channel["id"], "message": shown}
 
 
@@ -47,9 +46,9 @@ def _reaction(call: ApiCall) -> tuple[JsonObject, StoredMessage, str]:
     return channel, call.message(channel, call.required("timestamp")), name
 
 
-def _reacted(message: StoredMessage, name: str) -> bool:
+def _reacted(call: ApiCall, message: StoredMessage, name: str) -> bool:
     return any(
-        reaction["name"] == name and seed.BOT_USER in reaction["users"]
+        reaction["name"] == name and call.bot.bot_user in reaction["users"]
         for reaction in message.body.get("reactions", [])
     )
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from bot.localslack import limits, seed
+from bot.localslack import limits
 from bot.localslack.errors import ApiError
 from bot.localslack.methods.base import ApiCall, Method
 from bot.localslack.rates import TIER_2, TIER_4
-from bot.localslack.response_urls import by_the_bot
 from bot.localslack.storage import JsonObject, StoredMessage
 
 LIFE_S = 300.0
@@ -46,19 +45,27 @@ def start(call: ApiCall) -> JsonObject:
     if call.workspace.messages.find(channel, thread_ts) is None:
         raise ApiError("thread_not_found")
     if not channel["is_im"]:
-        call.required("recipient_user_id")
-        call.required("recipient_team_id")
+        _check_recipient(call)
     if (call.optional("task_display_mode") or _MODES[0]) not in _MODES:
         raise ApiError("invalid_arguments", ["[ERROR] unknown task_display_mode"])
     written = _added(call, Written())
     _check(written)
     streaming = {"since": call.workspace.clock(), **asdict(written)}
-    body = {**by_the_bot(), "text": written.text, "streaming": streaming}
+    body = {**call.bot.author, "text": written.text, "streaming": streaming}
     if written.as_blocks():
         body["blocks"] = written.as_blocks()
     message = call.workspace.messages.post(channel, body, thread_ts=thread_ts)
     call.workspace.sessions.say(channel, thread_ts, "")
     return {"channel": channel["id"], "ts": message.ts}
+
+
+def _check_recipient(call: ApiCall) -> None:
+    """The reader's own workspace is meant, whichever one has the app."""
+    user = call.workspace.directory.user(call.required("recipient_user_id"))
+    if user is None or not call.workspace.tenants.knows(call.bot, user):
+        raise ApiError("user_not_found")
+    if call.required("recipient_team_id") != user["team_id"]:
+        raise ApiError("team_not_found")
 
 
 def append(call: ApiCall) -> JsonObject:
@@ -88,15 +95,13 @@ def stop(call: ApiCall) -> JsonObject:
     if metadata:
         changes["metadata"] = metadata
     call.workspace.messages.update(channel, message, changes)
-    shown = call.workspace.messages.for_api(call.message(channel, message.ts))
+    shown = call.shown(call.message(channel, message.ts))
     return {"channel": channel["id"], "ts": message.ts, "message": shown}
 
 
 def _streaming(call: ApiCall) -> tuple[JsonObject, StoredMessage, Written]:
     channel = call.writable_channel()
-    message = call.message(channel, call.required("ts"))
-    if message.body.get("bot_id") != seed.BOT_ID:
-        raise ApiError("message_not_owned_by_app")
+    message = call.own_message(channel, call.required("ts"), "message_not_owned_by_app")
     streaming = dict(message.body.get("streaming") or {})
     # Slack ends a stream after five minutes, however busy it is.
     if not streaming or streaming.pop("since") + LIFE_S < call.workspace.clock():

@@ -14,16 +14,17 @@ from bot.localslack.storage import JsonObject
 def info(call: ApiCall) -> JsonObject:
     """users.info"""
     user = call.workspace.directory.user(call.required("user"))
-    if user is None:
+    if user is None or not call.workspace.tenants.knows(call.bot, user):
         raise ApiError("user_not_found")
     # Slack knows a person's language; nobody here chose one.
     locale = {"locale": "en-US"} if call.flag("include_locale") else {}
-    return {"user": {**_shown(user), **locale}}
+    return {"user": {**_shown(call, user), **locale}}
 
 
 def listed(call: ApiCall) -> JsonObject:
     """users.list"""
-    users, cursor = call.page([_shown(user) for user in call.workspace.directory.users()])
+    members = call.workspace.directory.members(call.team)
+    users, cursor = call.page([_shown(call, user) for user in members])
     return {
         "members": users,
         "cache_ts": int(call.workspace.clock()),
@@ -35,14 +36,15 @@ def by_email(call: ApiCall) -> JsonObject:
     """users.lookupByEmail"""
     wanted = call.required("email").casefold()
     for user in call.workspace.directory.users():
-        if user["profile"].get("email") == wanted and not user["deleted"]:
-            return {"user": _shown(user)}
+        is_wanted = user["profile"].get("email") == wanted and not user["deleted"]
+        if is_wanted and not call.workspace.tenants.is_foreign(call.bot, user):
+            return {"user": _shown(call, user)}
     raise ApiError("users_not_found")
 
 
 def groups(call: ApiCall) -> JsonObject:
     """usergroups.list"""
-    found = call.workspace.directory.usergroups()
+    found = call.workspace.directory.usergroups(call.team)
     if not call.flag("include_users"):
         found = [{k: v for k, v in group.items() if k != "users"} for group in found]
     return {"usergroups": found}
@@ -51,16 +53,17 @@ def groups(call: ApiCall) -> JsonObject:
 def group_users(call: ApiCall) -> JsonObject:
     """usergroups.users.list"""
     wanted = call.required("usergroup")
-    for group in call.workspace.directory.usergroups():
+    for group in call.workspace.directory.usergroups(call.team):
         if group["id"] == wanted:
             return {"users": group["users"]}
     raise ApiError("no_such_subteam")
 
 
-def _shown(user: JsonObject) -> JsonObject:
+def _shown(call: ApiCall, user: JsonObject) -> JsonObject:
     offset = dt.datetime.now(zoneinfo.ZoneInfo(user["tz"])).utcoffset()
     assert offset is not None, "a zone has an offset"
-    return {**user, "tz_label": user["tz"], "tz_offset": int(offset.total_seconds())}
+    shown = call.workspace.perspective.user(call.bot, user)
+    return {**shown, "tz_label": user["tz"], "tz_offset": int(offset.total_seconds())}
 
 
 METHODS = (

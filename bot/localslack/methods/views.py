@@ -14,7 +14,7 @@ from bot.localslack.triggers import Trigger
 def open_(call: ApiCall) -> JsonObject:
     """views.open"""
     view = _view(call)
-    return {"view": call.workspace.views.open(_trigger(call).user, view)}
+    return {"view": call.workspace.views.open(call.bot, _trigger(call).user, view)}
 
 
 def push(call: ApiCall) -> JsonObject:
@@ -23,23 +23,26 @@ def push(call: ApiCall) -> JsonObject:
     trigger = _trigger(call)
     if trigger.view_id is None:
         raise ApiError("not_found", ["[ERROR] the trigger does not come from a modal"])
-    return {"view": call.workspace.views.push(trigger.user, view)}
+    return {"view": call.workspace.views.push(call.bot, trigger.user, view)}
 
 
 def update(call: ApiCall) -> JsonObject:
     """views.update"""
     key = call.optional("view_id") or call.required("external_id")
-    return {"view": call.workspace.views.update(key, _view(call), call.optional("hash"))}
+    view, known = _view(call), call.optional("hash")
+    return {"view": call.workspace.views.update(call.bot, key, view, known)}
 
 
 def publish(call: ApiCall) -> JsonObject:
     """views.publish"""
     user = call.required("user_id")
-    if call.workspace.directory.user(user) is None:
+    person = call.workspace.directory.user(user)
+    if person is None or not call.workspace.tenants.knows(call.bot, person):
         raise ApiError("invalid_arguments", ["[ERROR] invalid user_id"])
     if not call.workspace.manifest.home_tab:
         raise ApiError("not_enabled")
-    return {"view": call.workspace.views.publish(user, _view(call), call.optional("hash"))}
+    view, known = _view(call), call.optional("hash")
+    return {"view": call.workspace.views.publish(call.bot, user, view, known)}
 
 
 def _view(call: ApiCall) -> Any:
@@ -50,7 +53,7 @@ def _view(call: ApiCall) -> Any:
 
 
 def _trigger(call: ApiCall) -> Trigger:
-    return call.workspace.triggers.exchange(call.required("trigger_id"))
+    return call.workspace.triggers.exchange(call.bot, call.required("trigger_id"))
 
 
 METHODS = (
