@@ -3,51 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Hashable, Mapping
-from typing import Any, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+from sqlmodel import col, select
 
 from bot.blocks import text
 from bot.blocks.text import mention
+from bot.incoming import is_organisation
+from bot.memory import Memory
+from bot.people import People
 from bot.refusals import code_of
 from orchestrator.commands import Actor
 from orchestrator.errors import NotAllowed, NotFound
 from orchestrator.store.database import Database
-from orchestrator.store.tables import ChannelPolicy, Run, WhoActs
+from orchestrator.store.tables import ChannelPolicy, Run, Team, WhoActs
 from orchestrator.text import listing
 
 log = structlog.get_logger(__name__)
 
-_K = TypeVar("_K", bound=Hashable)
-_T = TypeVar("_T")
-
 _REMEMBERED_S = 60.0
-_MOST_REMEMBERED = 5_000
 _MOST_NAMED = 10
-
-
-class _Memory(Generic[_K, _T]):
-    """What Slack said, for a minute."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._values: dict[_K, tuple[float, _T]] = {}
-
-    async def get(self, key: _K, fetch: Callable[[], Awaitable[_T]]) -> _T:
-        known = self._values.get(key)
-        if known is not None and known[0] > self._clock():
-            return known[1]
-        value = await fetch()
-        if len(self._values) >= _MOST_REMEMBERED:
-            self._values.clear()
-        self._values[key] = (self._clock() + _REMEMBERED_S, value)
-        return value
-
-    def clear(self) -> None:
-        self._values.clear()
 
 
 class Access:
@@ -57,13 +36,14 @@ class Access:
         self,
         database: Database,
         clients: Callable[[str], Awaitable[AsyncWebClient]],
+        people: People,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._clients = clients
-        self._admins: _Memory[Actor, bool] = _Memory(clock)
-        self._channels: _Memory[Actor, frozenset[str]] = _Memory(clock)
-        self._groups: _Memory[tuple[str, str], frozenset[str]] = _Memory(clock)
+        self._people = people
+        self._channels: Memory[Actor, frozenset[str]] = Memory(_REMEMBERED_S, clock)
+        self._groups: Memory[tuple[str, str], frozenset[str]] = Memory(_REMEMBERED_S, clock)
 
     async def check(self, run_id: str, actor: Actor, *, withdraws: bool = False) -> Run:
         """The run, if this person may act on it. Raises NotFound, NotAllowed that names who may.
@@ -74,6 +54,7 @@ class Access:
         if withdraws and run.requester == actor.user_id:
             return run
         policy = await self.policy(run.team_id, run.channel)
+        actor = at_home(run, actor)
         if not await self._may(run, policy, actor) and not await self.is_admin(actor):
             raise NotAllowed(await self._who_may(run, policy))
         return run
@@ -87,10 +68,22 @@ class Access:
         return run
 
     async def may_see(self, run: Run, actor: Actor) -> bool:
-        """Whether this person asked for the run, or is in its channel."""
-        if run.team_id != actor.team_id:
+        """Return whether this person asked for the run, or is in its channel."""
+        if run.team_id != actor.team_id and not await self._is_one_company(run, actor):
             return False
-        return run.requester == actor.user_id or run.channel in await self.channels(actor)
+        is_theirs = run.requester == actor.user_id
+        return is_theirs or run.channel in await self.channels(at_home(run, actor))
+
+    async def _is_one_company(self, run: Run, actor: Actor) -> bool:
+        """Return whether the app is in two places of one organisation.
+
+        Of a person who is in several of its workspaces Slack may name any, and an organisation
+        may install the app after some of its workspaces did.
+        """
+        query = select(Team.enterprise_id).where(col(Team.id).in_((actor.team_id, run.team_id)))
+        async with self._database.read() as session:
+            found = (await session.exec(query)).all()
+        return len(found) == 2 and found[0] is not None and found[0] == found[1]
 
     async def is_asked(self, run: Run, actor: Actor) -> bool:
         """Whether what the run asks is for this person, who may see it, as more than an admin."""
@@ -109,21 +102,26 @@ class Access:
 
     async def is_admin(self, actor: Actor) -> bool:
         """Whether this person administers the workspace."""
-        return await self._admins.get(actor, lambda: self._fetch_admin(actor))
+        try:
+            person = await self._people.find(actor.team_id, actor.user_id)
+        except SlackApiError:
+            return False
+        return person is not None and person.is_admin and not person.is_stranger
 
     async def check_admin(self, actor: Actor) -> None:
         """Raises NotAllowed for everybody but the workspace's admins."""
         if not await self.is_admin(actor):
             raise NotAllowed("Only the admins of this workspace can do that.")
 
-    async def groups(self, team_id: str) -> Mapping[str, str]:
-        """The names of the user groups of the workspace, by id."""
+    async def groups(self, team_id: str, user_id: str) -> Mapping[str, str]:
+        """Return the names of the user groups, by id, that a person can choose from."""
         client = await self._clients(team_id)
+        found: list[dict[str, Any]] = []
         try:
-            found: list[dict[str, Any]] = (await client.usergroups_list())["usergroups"]
+            for scope in await self._scopes(Actor(team_id, user_id)):
+                found += (await client.usergroups_list(**scope))["usergroups"]
         except SlackApiError as error:
             log.warning("user_groups_unknown", error=code_of(error))
-            return {}
         return {group["id"]: f"@{group['handle']}" for group in found}
 
     async def _may(self, run: Run, policy: ChannelPolicy | None, actor: Actor) -> bool:
@@ -151,7 +149,11 @@ class Access:
                 f"{mention(run.requester)} asked for {run.name}, so only they "
                 "and the admins of this workspace can do that."
             )
-        handles = await self.groups(run.team_id) if any(map(_is_group, policy.approvers)) else {}
+        handles = (
+            await self.groups(run.team_id, run.requester)
+            if any(map(_is_group, policy.approvers))
+            else {}
+        )
         named = [
             text.line(handles.get(id_, "a user group"), 60) if _is_group(id_) else mention(id_)
             for id_ in policy.approvers[:_MOST_NAMED]
@@ -174,8 +176,14 @@ class Access:
             return frozenset()
 
     async def _fetch_channels(self, actor: Actor) -> frozenset[str]:
+        channels: set[str] = set()
+        for scope in await self._scopes(actor):
+            channels |= await self._channels_in(actor, scope)
+        return frozenset(channels)
+
+    async def _channels_in(self, actor: Actor, scope: Mapping[str, Any]) -> set[str]:
         client = await self._clients(actor.team_id)
-        channels: list[str] = []
+        channels: set[str] = set()
         cursor: str | None = None
         while True:
             page = await client.users_conversations(
@@ -184,19 +192,25 @@ class Access:
                 exclude_archived=True,
                 limit=200,
                 cursor=cursor,
+                **scope,
             )
-            channels += [channel["id"] for channel in page["channels"]]
+            channels |= {channel["id"] for channel in page["channels"]}
             cursor = (page.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
-                return frozenset(channels)
+                return channels
 
-    async def _fetch_admin(self, actor: Actor) -> bool:
-        client = await self._clients(actor.team_id)
-        try:
-            user = (await client.users_info(user=actor.user_id))["user"]
-        except SlackApiError:
-            return False
-        return bool(user.get("is_admin") or user.get("is_owner"))
+    async def _scopes(self, actor: Actor) -> list[dict[str, Any]]:
+        """Return where to look for what belongs to a workspace: the token of an organisation has
+        to name each that the person is in."""
+        if not is_organisation(actor.team_id):
+            return [{}]
+        person = await self._people.find(actor.team_id, actor.user_id)
+        return [{"team_id": workspace} for workspace in (person.workspaces if person else ())]
+
+
+def at_home(run: Run, actor: Actor) -> Actor:
+    """Return the person as the team of the run knows them."""
+    return Actor(run.team_id, actor.user_id)
 
 
 def _is_group(approver: str) -> bool:

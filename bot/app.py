@@ -28,8 +28,10 @@ from bot.clock import Clock
 from bot.conversation import is_deletion
 from bot.downloads import Downloads
 from bot.ending import told_to_end
-from bot.installations import Authorize, Installations, OneToken, Tokens, team_of
+from bot.incoming import locate, source_of
+from bot.installations import Authorize, Installations, OneToken, Tokens
 from bot.logging import begin_request
+from bot.people import People
 from bot.publisher import Publisher
 from bot.publishing import Publishing
 from bot.settings import BotSettings
@@ -92,10 +94,11 @@ async def open_bot(
     )
     unsubscribe_downloads = orchestrator.subscribe(partial(_download, downloads))
     downloads.start()
-    clock = Clock(orchestrator, installations, settings, publisher.wake)
+    people = People(installations.client)
+    clock = Clock(orchestrator, installations, people, settings, publisher.wake)
     clock.start()
-    access = Access(database, installations.client)
-    bot = Bot(orchestrator, publisher, access, settings, installations)
+    access = Access(database, installations.client, people)
+    bot = Bot(orchestrator, publisher, access, people, settings, installations)
     try:
         yield bot
     finally:
@@ -132,6 +135,7 @@ def app_of(
         name="orchestrator",
         client=client,
         authorize=Authorize(bot.installations),  # type: ignore[arg-type] # it takes these, too
+        before_authorize=_locate,
         signing_secret=signing_secret,
         request_verification_enabled=signing_secret is not None,
         ignoring_self_events_enabled=False,
@@ -140,7 +144,6 @@ def app_of(
     app.listener_runner.listener_start_handler = _Kept(bot)
     app.middleware(_note_request)
     app.middleware(_ignore_own)
-    app.middleware(partial(_note_organisation, bot.installations))
     listeners.register(app, bot)
     return app
 
@@ -157,9 +160,18 @@ class _Kept(AsyncListenerStartHandler):
             self._bot.keep(task)
 
 
-async def _note_request(body: dict[str, Any], next_: Callable[[], Awaitable[None]]) -> None:
+async def _locate(
+    context: AsyncBoltContext, body: dict[str, Any], next_: Callable[[], Awaitable[None]]
+) -> None:
+    """Find out for which installation a payload is, before Bolt asks for its token."""
+    locate(body, context)
+    await next_()
+
+
+async def _note_request(context: AsyncBoltContext, next_: Callable[[], Awaitable[None]]) -> None:
     """What is logged of this request can be told from what others log."""
-    begin_request(team_of(body))
+    source = source_of(context)
+    begin_request(source.team_id or source.enterprise_id)
     await next_()
 
 
@@ -173,19 +185,6 @@ async def _ignore_own(
         return BoltResponse(status=200)
     await next_()
     return None
-
-
-async def _note_organisation(
-    installations: Installations,
-    context: AsyncBoltContext,
-    body: dict[str, Any],
-    next_: Callable[[], Awaitable[None]],
-) -> None:
-    """Whoever finds the token of a workspace later has to know whose installation covers it."""
-    team_id = team_of(body)
-    if context.is_enterprise_install and context.enterprise_id and team_id:
-        await installations.note(team_id, context.enterprise_id)
-    await next_()
 
 
 @asynccontextmanager

@@ -11,11 +11,12 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.access import Access
+from bot.access import Access, at_home
 from bot.blocks import note, text
-from bot.installations import Installations, team_of
+from bot.installations import Installations
 from bot.logging import request_id
 from bot.names import Names
+from bot.people import People
 from bot.publisher import Publisher
 from bot.refusals import code_of
 from bot.settings import BotSettings
@@ -51,12 +52,14 @@ class Bot:
         orchestrator: Orchestrator,
         publisher: Publisher,
         access: Access,
+        people: People,
         settings: BotSettings,
         installations: Installations,
     ) -> None:
         self.orchestrator = orchestrator
         self.publisher = publisher
         self.access = access
+        self.people = people
         self.settings = settings
         self.installations = installations
         self.names = Names(installations.client)
@@ -70,8 +73,8 @@ class Bot:
         `claim` is the key of the event it comes from, as for `Orchestrator.do`.
         """
         withdraws = isinstance(command, Stop | Reject)
-        await self.access.check(await self._run_of(command), actor, withdraws=withdraws)
-        return await self.orchestrator.do(command, actor, claim=claim)
+        run = await self.access.check(await self._run_of(command), actor, withdraws=withdraws)
+        return await self.orchestrator.do(command, at_home(run, actor), claim=claim)
 
     def begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Do `work` even if nobody waits for it any more."""
@@ -112,11 +115,6 @@ class Bot:
             return run_id
         request_id = getattr(command, "request_id", "")
         return await self.orchestrator.run_of_request(request_id)
-
-
-def actor_of(body: dict[str, Any]) -> Actor:
-    """Who clicked or submitted something, and in which workspace."""
-    return Actor(team_of(body) or "", body["user"]["id"])
 
 
 async def tell(

@@ -18,10 +18,11 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlmodel import col, select
 
-from bot import digest, people, schedules
+from bot import digest, schedules
 from bot.blocks import schedules as blocks
 from bot.blocks.payload import Payload
 from bot.installations import Installations
+from bot.people import People
 from bot.refusals import code_of
 from bot.settings import BotSettings
 from orchestrator import deadlines
@@ -51,6 +52,7 @@ class Clock:
         self,
         orchestrator: Orchestrator,
         installations: Installations,
+        people: People,
         settings: BotSettings,
         wake: Callable[[], None],
         clock: Callable[[], datetime] = now,
@@ -58,6 +60,7 @@ class Clock:
         self._orchestrator = orchestrator
         self._database = orchestrator.database
         self._installations = installations
+        self._people = people
         self._settings = settings
         self._wake = wake
         self._now = clock
@@ -143,7 +146,7 @@ class Clock:
     async def _fire(self, schedule: Schedule) -> None:
         assert schedule.next_at is not None
         client = await self._installations.client(schedule.team_id)
-        if trouble := await _trouble(client, schedule):
+        if trouble := await self._trouble(client, schedule):
             await self._give_up(client, schedule, trouble)
             return
         fire = FireSchedule(
@@ -167,6 +170,22 @@ class Clock:
             if view.id == schedule.id:
                 await _say(client, schedule.user_id, blocks.stopped(view))
 
+    async def _trouble(self, client: AsyncWebClient, schedule: Schedule) -> str:
+        """Return why the schedule cannot go on; empty where it can."""
+        person = await self._people.find(schedule.team_id, schedule.user_id)
+        if person is None or person.is_gone:
+            return "The account of whoever made it was deactivated."
+        try:
+            channel = (await client.conversations_info(channel=schedule.channel))["channel"]
+        except SlackApiError as error:
+            if code_of(error) in _GONE:
+                return "Its channel is gone, or I am not in it any more."
+            raise
+        if channel.get("is_archived"):
+            return "Its channel is archived."
+        is_direct = channel.get("is_im") or channel.get("is_mpim")
+        return "" if is_direct or channel.get("is_member") else "I am not in its channel any more."
+
     # --- dead letters -----------------------------------------------------------------------
 
     async def tell(self) -> None:
@@ -177,8 +196,9 @@ class Clock:
         for actor, runs in (await digest.waiting(self._database)).items():
             try:
                 client = await self._installations.client(actor.team_id)
+                zone = await self._people.timezone(actor.team_id, actor.user_id)
                 payload = await digest.due(
-                    self._database, self._installations, client, actor, runs, moment, hour
+                    self._database, self._installations, actor, runs, moment, hour, zone
                 )
                 if payload is not None:
                     await _say(client, actor.user_id, payload)
@@ -186,22 +206,6 @@ class Clock:
                 log.warning("digest_waits", user=actor.user_id, error=str(error))
             except Exception:
                 log.exception("digest_broke", user=actor.user_id)
-
-
-async def _trouble(client: AsyncWebClient, schedule: Schedule) -> str:
-    """Why the schedule cannot go on; empty where it can."""
-    if not await people.is_active(client, schedule.user_id):
-        return "The account of whoever made it was deactivated."
-    try:
-        channel = (await client.conversations_info(channel=schedule.channel))["channel"]
-    except SlackApiError as error:
-        if code_of(error) in _GONE:
-            return "Its channel is gone, or I am not in it any more."
-        raise
-    if channel.get("is_archived"):
-        return "Its channel is archived."
-    is_direct = channel.get("is_im") or channel.get("is_mpim")
-    return "" if is_direct or channel.get("is_member") else "I am not in its channel any more."
 
 
 async def _say(client: AsyncWebClient, user_id: str, payload: Payload) -> None:

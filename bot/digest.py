@@ -6,10 +6,8 @@ from datetime import datetime, time
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from slack_sdk.web.async_client import AsyncWebClient
 from sqlmodel import col, select
 
-from bot import people
 from bot.blocks import digest
 from bot.blocks.payload import Payload
 from bot.installations import Installations
@@ -54,17 +52,17 @@ async def waiting(database: Database) -> dict[Actor, Waiting]:
 async def due(
     database: Database,
     installations: Installations,
-    client: AsyncWebClient,
     actor: Actor,
     runs: Waiting,
     moment: datetime,
     hour: int,
+    timezone: str,
 ) -> Payload | None:
     """What this person is told now: at `hour` in their time zone, once a day.
 
     None where it is not the time, or nothing has waited since before then.
     """
-    zone = ZoneInfo(await people.timezone(client, actor.user_id))
+    zone = ZoneInfo(timezone)
     local = moment.astimezone(zone)
     at = datetime.combine(local.date(), time(hour), zone)
     old = [run_id for run_id, since in runs.items() if since < at]

@@ -22,6 +22,7 @@ from slack_sdk.http_retry.request import HttpRequest
 from slack_sdk.http_retry.response import HttpResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.incoming import Source, note_team, source_of
 from bot.onlooker import Onlooker
 from bot.refusals import code_of
 from orchestrator import teams
@@ -99,20 +100,25 @@ _ONLY = Key(None, None)
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A token that was tried, and who the bot is with it, until it is to be looked up again."""
+    """A token that was tried, and who the bot is with it, until it is to be looked up again.
+
+    `team_id` is under which everything of this installation is kept.
+    """
 
     token: Token
     identity: AuthorizeResult
+    team_id: str
     is_org: bool
     until: float
 
     def is_of(self, team_id: str) -> bool:
-        return self.is_org or self.identity.team_id == team_id
+        return self.is_org or self.team_id == team_id
 
 
 class Installations:
     """Gives everybody the client of a team, and Bolt the identity of the bot there.
 
+    A team is what installed the app: a workspace, or an organisation for all of its workspaces.
     `client` has no token of its own; its connections are used for all teams. `on_left` is called
     with the id of a team that the app has been removed from.
     """
@@ -134,6 +140,7 @@ class Installations:
         self._looking: dict[Key, asyncio.Task[_Known | None]] = {}
         self._homes: dict[str, Key] = {}
         self._keys: dict[str, Key] = {}
+        self._bots: dict[str, Key] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closing = False
         client.retry_handlers.append(_Watch(self._is_gone))
@@ -150,8 +157,7 @@ class Installations:
 
     async def client(self, team_id: str) -> AsyncWebClient:
         """The client for a team. Raises NotInstalled, and SlackApiError for a token not tried."""
-        known = await self._of_team(team_id)
-        return self._client_of(known.token, team_id if known.is_org else None)
+        return self._client_of((await self._of_team(team_id)).token)
 
     async def address(self, team_id: str) -> str:
         """Where the workspace is in the browser; empty where Slack did not say. Raises as
@@ -167,38 +173,60 @@ class Installations:
                 return known
         raise NotInstalled(f"The app is not installed in {team_id}.")
 
-    async def authorize(
-        self, enterprise_id: str | None, team_id: str | None, *, is_org: bool
-    ) -> AuthorizeResult | None:
-        """Who the bot is where something happened; None where it is not installed."""
-        known = await self._find(self._tokens.key(enterprise_id, team_id, is_org=is_org))
-        if known is None or (team_id is not None and not known.is_of(team_id)):
+    async def authorize(self, source: Source) -> Authorized | None:
+        """Return the installation that a payload is for; None where the app is not installed."""
+        known = await self._mentioned(source) or await self._of_source(source)
+        if known is None:
             return None
-        return known.identity
+        if known.is_org and source.workspace is not None:
+            await self._note(source.workspace, known.team_id)
+        return Authorized(known.team_id, known.identity)
 
-    async def note(self, team_id: str, enterprise_id: str) -> None:
-        """A workspace is covered by the installation of its organisation."""
+    async def _mentioned(self, source: Source) -> _Known | None:
+        """Of an event that several installations see, Slack names any one of them: it is for the
+        one whose bot was mentioned."""
+        bots = [self._bots[user] for user in source.mentioned if user in self._bots]
+        return await self._find(bots[0]) if bots else None
+
+    async def _of_source(self, source: Source) -> _Known | None:
+        if source.team_id is None and source.enterprise_id is None:
+            return None
+        if source.enterprise_id is None:
+            # Whoever submits a dialog may be of another organisation than the installation.
+            return await self._of_team_if_known(source.team_id or "")
+        key = self._tokens.key(source.enterprise_id, source.team_id, is_org=source.is_org)
+        known = await self._find(key)
+        if known is not None and (source.team_id is None or known.is_of(source.team_id)):
+            return known
+        return await self._of_team_if_known(source.team_id) if source.team_id else None
+
+    async def _of_team_if_known(self, team_id: str) -> _Known | None:
+        try:
+            return await self._of_team(team_id)
+        except NotInstalled:
+            return None
+
+    async def _note(self, workspace: str, enterprise_id: str) -> None:
+        """Remember that an installation of the organisation covers this workspace."""
         key = self._tokens.key(enterprise_id, None, is_org=True)
-        if self._homes.get(team_id) != key:
-            self._homes[team_id] = key
-            await self._join(team_id, "", enterprise_id)
+        if self._homes.get(workspace) != key and workspace != enterprise_id:
+            self._homes[workspace] = key
+            await self._join(workspace, "", enterprise_id)
 
     async def installed(self, key: Key, name: str) -> None:
         """The app was installed, perhaps again, with a token that is stored now."""
         self._forget(key)
-        if key.team_id is not None:
-            await self._join(key.team_id, name, key.enterprise_id)
+        if tenant := key.team_id or key.enterprise_id:
+            await self._join(tenant, name, key.enterprise_id)
         log.info("installed", team=key.team_id, enterprise=key.enterprise_id)
 
-    async def removed(
-        self, enterprise_id: str | None, team_id: str | None, at: float, *, is_org: bool
-    ) -> None:
+    async def removed(self, source: Source, at: float) -> None:
         """The app was removed at `at`, in seconds of the epoch; nothing if it is back since."""
-        key = self._tokens.key(enterprise_id, team_id, is_org=is_org)
+        key = self._tokens.key(source.enterprise_id, source.team_id, is_org=source.is_org)
         token = await self._tokens.find(key)
         if token is not None and token.since > at:
             return
-        await self._remove(key, None if is_org else team_id)
+        await self._remove(key, source.team_id or source.enterprise_id)
 
     # --- tokens -----------------------------------------------------------------------------
 
@@ -255,25 +283,28 @@ class Installations:
             bot_scopes=answer.headers.get("x-oauth-scopes"),
         )
         is_org = bool(answer.get("is_enterprise_install"))
-        if identity.team_id is not None and not is_org:
-            enterprise_id = identity.enterprise_id or key.enterprise_id
-            await self._join(identity.team_id, identity.team or "", enterprise_id)
-        return _Known(token, identity, is_org, until)
+        enterprise_id = identity.enterprise_id or key.enterprise_id
+        team_id = (enterprise_id if is_org else identity.team_id) or ""
+        await self._join(team_id, identity.team or "", enterprise_id)
+        if identity.bot_user_id:
+            self._bots[identity.bot_user_id] = key
+        return _Known(token, identity, team_id, is_org, until)
 
-    def _client_of(self, token: Token, team_id: str | None = None) -> AsyncWebClient:
-        """A client over the shared connections; organisations have to name the workspace."""
+    def _client_of(self, token: Token) -> AsyncWebClient:
+        """Return a client over the shared connections."""
         return AsyncWebClient(
             token=token.value,
             base_url=self._client.base_url,
             session=self._client.session,
             retry_handlers=self._client.retry_handlers,
-            team_id=team_id,
         )
 
     async def _keys_of(self, team_id: str) -> list[Key]:
         async with self._database.read() as session:
             team = await session.get(Team, team_id)
         enterprise_id = team.enterprise_id if team else None
+        if team_id == enterprise_id:
+            return [self._tokens.key(enterprise_id, None, is_org=True)]
         keys = [self._tokens.key(enterprise_id, team_id, is_org=False)]
         if enterprise_id is not None:
             keys.append(self._tokens.key(enterprise_id, None, is_org=True))
@@ -291,21 +322,25 @@ class Installations:
         if key is None:
             return
         known = self._known.get(key)
-        team_id = key.team_id or (known.identity.team_id if known and not known.is_org else None)
+        team_id = known.team_id if known else key.team_id or key.enterprise_id
         self._begin(self._remove(key, team_id))
 
     async def _remove(self, key: Key, team_id: str | None) -> None:
         """Forget the token, and tell of every team that has lost the bot with it."""
         self._forget(key)
         await self._tokens.delete(key)
-        left = [team_id] if team_id else []
-        if team_id is None and key.enterprise_id is not None:
-            work = partial(teams.of_enterprise, enterprise_id=key.enterprise_id)
-            left = await self._database.write(work)
-        for team in left:
+        for team in await self._covered_by(team_id) if team_id else ():
             self._homes.pop(team, None)
             await self._on_left(team)
             log.info("removed_from_team", team=team)
+
+    async def _covered_by(self, team_id: str) -> list[str]:
+        """Return the team; of an organisation also its workspaces, but for those with an
+        installation of their own."""
+        work = partial(teams.of_enterprise, enterprise_id=team_id)
+        found = await self._database.write(work)
+        own = {key.team_id for key in await self._tokens.keys()}
+        return list(dict.fromkeys([team_id, *(team for team in found if team not in own)]))
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -316,6 +351,15 @@ class Installations:
         self._known.pop(key, None)
         self._keys = {token: of for token, of in self._keys.items() if of != key}
         self._homes = {team: of for team, of in self._homes.items() if of != key}
+        self._bots = {user: of for user, of in self._bots.items() if of != key}
+
+
+@dataclass(frozen=True, slots=True)
+class Authorized:
+    """The installation that a payload is for: `team_id` is its team, `identity` the bot there."""
+
+    team_id: str
+    identity: AuthorizeResult
 
 
 class Authorize(AsyncAuthorize):
@@ -325,17 +369,14 @@ class Authorize(AsyncAuthorize):
         self._installations = installations
 
     async def __call__(
-        self,
-        *,
-        context: AsyncBoltContext,
-        enterprise_id: str | None,
-        team_id: str | None,
-        user_id: str | None,
-        **_: str | None,
+        self, *, context: AsyncBoltContext, **_: str | None
     ) -> AuthorizeResult | None:
-        """The identity and token for an event; None where the app is not installed."""
-        is_org = bool(context.is_enterprise_install)
-        return await self._installations.authorize(enterprise_id, team_id, is_org=is_org)
+        """Return the identity and token for a payload; None where the app is not installed."""
+        authorized = await self._installations.authorize(source_of(context))
+        if authorized is None:
+            return None
+        note_team(context, authorized.team_id)
+        return authorized.identity
 
 
 class _Watch(Onlooker):
@@ -351,9 +392,3 @@ class _Watch(Onlooker):
         if body is not None and body.get("error") in GONE:
             for said in request.headers.get("Authorization", ()):
                 self._is_gone(said.removeprefix(_BEARER))
-
-
-def team_of(body: dict[str, Any]) -> str | None:
-    """The workspace in which something happened; of an organisation's payload the person's own."""
-    team = body.get("team_id") or (body.get("team") or {}).get("id")
-    return team or (body.get("user") or {}).get("team_id")

@@ -10,11 +10,14 @@ from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import links, timeline
+from bot.access import at_home
 from bot.blocks import details, edit_form, ids, modals
-from bot.bot import Bot, Place, actor_of, answering, tell
+from bot.bot import Bot, Place, answering, tell
+from bot.incoming import actor_of
 from bot.soon import soon
 from bot.view import RunView, SubtaskView, attempt_views, subtask_history
 from orchestrator.commands import (
@@ -51,16 +54,16 @@ class Click:
     view: View | None = None
 
     @classmethod
-    def of(cls, body: dict[str, Any], client: AsyncWebClient) -> Click:
+    def of(cls, body: dict[str, Any], context: AsyncBoltContext) -> Click:
         """The click in an interactive payload."""
         message, channel = body.get("message") or {}, body.get("channel")
         thread = message.get("thread_ts") or message.get("ts")
         return cls(
-            actor=actor_of(body),
+            actor=actor_of(context),
             place=Place(channel["id"], thread) if channel else None,
             value=body["actions"][0].get("value") or "",
             trigger_id=body["trigger_id"],
-            client=client,
+            client=context.client,
             view=body.get("view"),
         )
 
@@ -89,9 +92,9 @@ def register(app: AsyncApp, bot: Bot) -> None:
 
 
 def _listener(bot: Bot, handler: Handler) -> Callable[..., Awaitable[None]]:
-    async def clicked(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
+    async def clicked(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
         await ack()
-        click = Click.of(body, client)
+        click = Click.of(body, context)
         await answering(partial(handler, bot, click), click.say)
 
     return clicked
@@ -357,8 +360,8 @@ def _roles(bot: Bot, plan: Plan) -> list[str]:
 
 async def _feedback(bot: Bot, click: Click) -> None:
     run_id, verdict = ids.read_feedback(click.value)
-    await bot.access.find(run_id, click.actor)
-    done = await bot.orchestrator.do(Rate(run_id, verdict), click.actor)
+    run = await bot.access.find(run_id, click.actor)
+    done = await bot.orchestrator.do(Rate(run_id, verdict), at_home(run, click.actor))
     await click.say(done.sentence)
 
 
@@ -386,7 +389,7 @@ async def _run_again(bot: Bot, click: Click) -> None:
     run = await bot.access.find(click.value, click.actor)
     again = Create(task=run.task, channel=run.channel, context=run.context)
     claim = f"again:{click.trigger_id}"
-    done = await bot.orchestrator.do(again, click.actor, claim=claim)
+    done = await bot.orchestrator.do(again, at_home(run, click.actor), claim=claim)
     bot.publisher.wake()
     await click.say(
         f"{done.sentence} It has a thread of its own.", await _thread_of(bot, click, done.run_id)

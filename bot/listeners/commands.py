@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from bot.blocks import ids, note
 from bot.blocks.payload import Payload
 from bot.bot import Bot, answering
 from bot.conversation import Reader
+from bot.incoming import actor_of
 from bot.listeners.actions import Click
 from bot.listeners.policies import open_form
 from orchestrator.commands import Actor, Create, Retry, Stop
@@ -33,29 +35,23 @@ def register(app: AsyncApp, bot: Bot) -> None:
     """Register the listeners for slash commands and for the pages they show."""
 
     @app.command("/orchestrate")
-    async def orchestrate(
-        ack: AsyncAck,
-        command: Command,
-        client: AsyncWebClient,
-        respond: AsyncRespond,
-        context: AsyncBoltContext,
-    ) -> None:
+    async def orchestrate(ack: AsyncAck, command: Command, context: AsyncBoltContext) -> None:
         await ack()
-        reader = Reader(bot.names, actor_of(command).team_id, context.bot_user_id)
-        work = partial(_orchestrate, bot, reader, command, client, respond)
-        await answering(work, partial(say, respond))
+        typed = Typed.of(command, context)
+        reader = Reader(bot.names, typed.actor.team_id, context.bot_user_id)
+        await answering(partial(_orchestrate, bot, reader, typed), typed.say)
 
     @app.command("/runs")
-    async def runs(ack: AsyncAck, command: Command, respond: AsyncRespond) -> None:
+    async def runs(ack: AsyncAck, command: Command, context: AsyncBoltContext) -> None:
         await ack()
-        work = partial(_runs, bot, command, respond)
-        await answering(work, partial(say, respond))
+        typed = Typed.of(command, context)
+        await answering(partial(_runs, bot, typed), typed.say)
 
     async def turned(
-        ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond
+        ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext, respond: AsyncRespond
     ) -> None:
         await ack()
-        click = Click.of(body, client)
+        click = Click.of(body, context)
         await answering(partial(_turn, bot, click, respond), click.say)
 
     for action_id in (ids.RUNS_PREVIOUS, ids.RUNS_NEXT):
@@ -63,11 +59,6 @@ def register(app: AsyncApp, bot: Bot) -> None:
 
 
 # --- what commands share --------------------------------------------------------------------
-
-
-def actor_of(command: Command) -> Actor:
-    """Who typed it."""
-    return Actor(command["team_id"], command["user_id"])
 
 
 async def check_in(client: AsyncWebClient, channel: str) -> None:
@@ -80,47 +71,73 @@ async def check_in(client: AsyncWebClient, channel: str) -> None:
         raise NotAllowed("I am not in this channel. Invite me to it first, then ask again.")
 
 
-async def show(respond: AsyncRespond, payload: Payload) -> None:
-    """Answer a command, to whoever typed it only."""
-    await respond(text=payload.text, blocks=payload.blocks, response_type="ephemeral")
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A command that somebody typed: what came after its name, by whom and where."""
 
+    actor: Actor
+    channel: str
+    text: str
+    trigger_id: str
+    client: AsyncWebClient
+    respond: AsyncRespond
 
-async def say(respond: AsyncRespond, sentence: str) -> None:
-    """Answer a command with a sentence."""
-    await show(respond, note.said(sentence))
+    @classmethod
+    def of(cls, command: Command, context: AsyncBoltContext) -> Typed:
+        """Read the payload of a slash command."""
+        assert context.respond is not None
+        return cls(
+            actor=actor_of(context),
+            channel=command["channel_id"],
+            text=command.get("text") or "",
+            trigger_id=command["trigger_id"],
+            client=context.client,
+            respond=context.respond,
+        )
+
+    @property
+    def claim(self) -> str:
+        """The key of this command, however often Slack sends it."""
+        return f"command:{self.trigger_id}"
+
+    async def show(self, payload: Payload) -> None:
+        """Answer, to whoever typed it only."""
+        await self.respond(text=payload.text, blocks=payload.blocks, response_type="ephemeral")
+
+    async def say(self, sentence: str) -> None:
+        """Answer with a sentence."""
+        await self.show(note.said(sentence))
 
 
 # --- /orchestrate ---------------------------------------------------------------------------
 
 
-async def _orchestrate(
-    bot: Bot, reader: Reader, command: Command, client: AsyncWebClient, respond: AsyncRespond
-) -> None:
-    task, legend = await reader.task(command.get("text") or "")
+async def _orchestrate(bot: Bot, reader: Reader, typed: Typed) -> None:
+    task, legend = await reader.task(typed.text)
     if not task or task.lower() == "help":
-        await show(respond, note.usage())
+        await typed.show(note.usage())
         return
     if task.lower() == "policy":
-        await open_form(bot, actor_of(command), command["channel_id"], command["trigger_id"])
+        await open_form(bot, typed.actor, typed.channel, typed.trigger_id)
         return
-    await check_in(client, command["channel_id"])
-    create = Create(task=task, channel=command["channel_id"], context=legend)
-    await bot.orchestrator.do(create, actor_of(command), claim=f"command:{command['trigger_id']}")
+    await check_in(typed.client, typed.channel)
+    create = Create(task=task, channel=typed.channel, context=legend)
+    await bot.orchestrator.do(create, typed.actor, claim=typed.claim)
     bot.publisher.wake()
 
 
 # --- /runs ----------------------------------------------------------------------------------
 
 
-async def _runs(bot: Bot, command: Command, respond: AsyncRespond) -> None:
-    query = command.get("text", "").strip()
+async def _runs(bot: Bot, typed: Typed) -> None:
+    query = typed.text.strip()
     verb, _, name = query.partition(" ")
     if verb.lower() == "help":
-        await show(respond, history_blocks.usage())
+        await typed.show(history_blocks.usage())
     elif verb.lower() in _ABOUT_ONE:
-        await show(respond, await _about_one(bot, verb.lower(), name, actor_of(command)))
+        await typed.show(await _about_one(bot, verb.lower(), name, typed.actor))
     else:
-        await show(respond, await history.page(bot, query, actor_of(command)))
+        await typed.show(await history.page(bot, query, typed.actor))
 
 
 _ABOUT_ONE = ("show", "stop", "retry")

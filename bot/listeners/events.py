@@ -25,6 +25,7 @@ from bot.blocks import note
 from bot.bot import Bot, Place, answering, tell
 from bot.conversation import Reader, Said, concerns_us, through_app
 from bot.downloads import attached_to
+from bot.incoming import team_of
 from orchestrator import control
 from orchestrator.commands import Command, Create, Guide, Replan, Restate, Retry, Stop
 from orchestrator.errors import AlreadyTaken, Outdated
@@ -57,7 +58,7 @@ def _taking(bot: Bot) -> Callable[..., Awaitable[BoltResponse | None]]:
         if not concerns_us(body["event"]):
             await next_()
             return None
-        listener = _Listener(bot, client, body["team_id"], context.bot_user_id)
+        listener = _Listener(bot, client, team_of(context), context.bot_user_id)
         taking = bot.begin(listener.take(body["event"]))
         await asyncio.wait({taking}, timeout=_ACKNOWLEDGED_S)
         if not taking.done():

@@ -6,12 +6,14 @@ from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import home
 from bot.blocks import home as blocks
 from bot.blocks import ids
 from bot.bot import Bot
+from bot.incoming import actor_of
 from orchestrator.commands import Actor
 
 
@@ -19,9 +21,11 @@ def register(app: AsyncApp, bot: Bot) -> None:
     """Register the listeners for the Home tab and for buttons that lead out of it."""
 
     @app.event("app_home_opened")
-    async def opened(event: dict[str, Any], body: dict[str, Any], client: AsyncWebClient) -> None:
+    async def opened(
+        event: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient
+    ) -> None:
         if event.get("tab") == "home":
-            await publish(bot, Actor(body["team_id"], event["user"]), client)
+            await publish(bot, actor_of(context), client)
 
     @app.action(ids.OPEN_THREAD)
     async def left(ack: AsyncAck) -> None:

@@ -8,7 +8,7 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.async_context import AsyncBoltContext
 
 from bot.bot import Bot
-from bot.installations import team_of
+from bot.incoming import source_of
 
 
 def register(app: AsyncApp, bot: Bot) -> None:
@@ -28,9 +28,5 @@ def register(app: AsyncApp, bot: Bot) -> None:
 
 
 async def _removed(bot: Bot, body: dict[str, Any], context: AsyncBoltContext) -> None:
-    await bot.installations.removed(
-        context.enterprise_id,
-        team_of(body),
-        float(body.get("event_time", 0)),
-        is_org=bool(context.is_enterprise_install),
-    )
+    at = float(body.get("event_time") or 0)
+    await bot.installations.removed(source_of(context), at)

@@ -8,10 +8,12 @@ from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks import modals, policy
-from bot.bot import Bot, Place, actor_of, problem_in, tell
+from bot.bot import Bot, Place, problem_in, tell
+from bot.incoming import actor_of
 from orchestrator.commands import Actor
 from orchestrator.errors import InvalidInput
 from orchestrator.store.tables import ChannelPolicy
@@ -24,9 +26,9 @@ def register(app: AsyncApp, bot: Bot) -> None:
 
     @app.view(policy.VIEW)
     async def submitted(
-        ack: AsyncAck, body: dict[str, Any], view: dict[str, Any], client: AsyncWebClient
+        ack: AsyncAck, context: AsyncBoltContext, view: dict[str, Any], client: AsyncWebClient
     ) -> None:
-        actor = actor_of(body)
+        actor = actor_of(context)
         channel = json.loads(view["private_metadata"])["channel"]
         problem = await problem_in(partial(_save, bot, actor, channel, view["state"]["values"]))
         if problem is not None:
@@ -46,7 +48,7 @@ async def open_form(bot: Bot, actor: Actor, channel: str, trigger_id: str) -> No
     # The command is only good for three seconds.
     opened = await client.views_open(trigger_id=trigger_id, view=modals.loading(_TITLE))
     known = await bot.access.policy(actor.team_id, channel) or _unset(bot, actor.team_id, channel)
-    form = policy.form(known, await bot.access.groups(actor.team_id))
+    form = policy.form(known, await bot.access.groups(actor.team_id, actor.user_id))
     await client.views_update(view_id=opened["view"]["id"], view=form)
 
 

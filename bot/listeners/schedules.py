@@ -9,11 +9,11 @@ from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.context.respond.async_respond import AsyncRespond
-from slack_sdk.web.async_client import AsyncWebClient
 from sqlmodel import select
 
-from bot import people, schedules
+from bot import schedules
 from bot.blocks import ids, text
 from bot.blocks import schedules as blocks
 from bot.blocks.payload import Payload
@@ -21,7 +21,7 @@ from bot.bot import Bot, answering
 from bot.conversation import Reader
 from bot.listeners import home
 from bot.listeners.actions import Click
-from bot.listeners.commands import Command, actor_of, check_in, say, show
+from bot.listeners.commands import Command, Typed, check_in
 from bot.markup import unescape
 from orchestrator.commands import (
     Actor,
@@ -58,12 +58,10 @@ def register(app: AsyncApp, bot: Bot) -> None:
     """Register the listeners for the command and its buttons."""
 
     @app.command("/schedules")
-    async def typed(
-        ack: AsyncAck, command: Command, client: AsyncWebClient, respond: AsyncRespond
-    ) -> None:
+    async def schedules_(ack: AsyncAck, command: Command, context: AsyncBoltContext) -> None:
         await ack()
-        work = partial(_typed, bot, command, client, respond)
-        await answering(work, partial(say, respond))
+        typed = Typed.of(command, context)
+        await answering(partial(_typed, bot, typed), typed.say)
 
     for action_id, change in _BUTTONS.items():
         app.action(action_id)(_button(bot, change))
@@ -71,10 +69,10 @@ def register(app: AsyncApp, bot: Bot) -> None:
 
 def _button(bot: Bot, change: Change) -> Callable[..., Awaitable[None]]:
     async def clicked(
-        ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond
+        ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext, respond: AsyncRespond
     ) -> None:
         await ack()
-        click = Click.of(body, client)
+        click = Click.of(body, context)
         await answering(partial(_click, bot, click, change, respond), click.say)
 
     return clicked
@@ -92,23 +90,22 @@ async def _click(bot: Bot, click: Click, change: Change, respond: AsyncRespond) 
             await respond(text=payload.text, blocks=payload.blocks, replace_original=True)
 
 
-async def _typed(bot: Bot, command: Command, client: AsyncWebClient, respond: AsyncRespond) -> None:
-    typed, actor = (command.get("text") or "").strip(), actor_of(command)
-    verb, _, rest = typed.partition(" ")
+async def _typed(bot: Bot, typed: Typed) -> None:
+    verb, _, rest = typed.text.strip().partition(" ")
     match verb.lower():
         case "" | "list":
-            await show(respond, await _list(bot, actor))
+            await typed.show(await _list(bot, typed.actor))
         case "help":
-            await show(respond, blocks.usage())
+            await typed.show(blocks.usage())
         case "add":
-            await show(respond, await _add(bot, command, rest, client))
+            await typed.show(await _add(bot, typed, rest))
         case "pause" | "resume" | "remove":
             change = _CHANGES[verb.lower()]
-            await say(respond, await _change(bot, schedules.normalized(rest), change, actor))
+            name = schedules.normalized(rest)
+            await typed.say(await _change(bot, name, change, typed.actor))
         case _:
-            await show(
-                respond, blocks.usage(f"I don't know what “{text.line(unescape(verb), 40)}” is.")
-            )
+            unknown = text.line(unescape(verb), 40)
+            await typed.show(blocks.usage(f"I don't know what “{unknown}” is."))
 
 
 async def _list(bot: Bot, actor: Actor) -> Payload:
@@ -116,19 +113,19 @@ async def _list(bot: Bot, actor: Actor) -> Payload:
         return blocks.schedules(await schedules.of_person(session, actor, now()))
 
 
-async def _add(bot: Bot, command: Command, typed: str, client: AsyncWebClient) -> Payload:
-    actor = actor_of(command)
-    cron, said = parts(typed)
-    task, _ = await Reader(bot.names, actor.team_id, None).task(said)
-    await check_in(client, command["channel_id"])
+async def _add(bot: Bot, typed: Typed, said: str) -> Payload:
+    actor = typed.actor
+    cron, asked = parts(said)
+    task, _ = await Reader(bot.names, actor.team_id, None).task(asked)
+    await check_in(typed.client, typed.channel)
     add = AddSchedule(
         task=task,
-        channel=command["channel_id"],
+        channel=typed.channel,
         cron=cron,
-        timezone=await people.timezone(client, actor.user_id),
+        timezone=await bot.people.timezone(actor.team_id, actor.user_id),
         id=new_id(),
     )
-    await bot.orchestrator.do(add, actor, claim=f"command:{command['trigger_id']}")
+    await bot.orchestrator.do(add, actor, claim=typed.claim)
     async with bot.orchestrator.database.read() as session:
         made = await schedules.of_person(session, actor, now())
     return blocks.added(next(view for view in made if view.id == add.id))

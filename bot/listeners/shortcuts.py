@@ -15,8 +15,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import threads
 from bot.blocks import ids, modals
 from bot.blocks import shortcut as blocks
-from bot.bot import Bot, actor_of, answering, problem_in
+from bot.bot import Bot, answering, problem_in
 from bot.conversation import Reader, files_of
+from bot.incoming import actor_of, team_of
 from bot.listeners.commands import check_in
 from orchestrator.commands import Actor, Create
 from orchestrator.errors import AlreadyTaken, InvalidInput, NotFound
@@ -37,18 +38,17 @@ def register(app: AsyncApp, bot: Bot) -> None:
             notice = modals.notice(_TITLE, sentence)
             await client.views_open(trigger_id=shortcut["trigger_id"], view=notice)
 
-        reader = Reader(bot.names, context.team_id or "", context.bot_user_id)
+        reader = Reader(bot.names, team_of(context), context.bot_user_id)
         await answering(partial(_ask, reader, shortcut, client, context.bot_user_id), say)
 
     @app.view(ids.ORCHESTRATE_VIEW)
     async def submitted(
         ack: AsyncAck,
-        body: dict[str, Any],
         view: dict[str, Any],
         client: AsyncWebClient,
         context: AsyncBoltContext,
     ) -> None:
-        actor = actor_of(body)
+        actor = actor_of(context)
         reader = Reader(bot.names, actor.team_id, context.bot_user_id)
         problem = await problem_in(partial(_begin, bot, reader, actor, view, client))
         if problem is not None:

@@ -10,9 +10,11 @@ from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
 
 from bot.blocks import edit_form, ids, modals
-from bot.bot import Bot, actor_of, problem_in
+from bot.bot import Bot, problem_in
+from bot.incoming import actor_of
 from orchestrator.commands import (
     Actor,
     Answer,
@@ -61,9 +63,8 @@ def register(app: AsyncApp, bot: Bot) -> None:
 
 
 def _listener(bot: Bot, reader: Reader) -> Callable[..., Awaitable[None]]:
-    async def submitted(ack: AsyncAck, body: dict[str, Any], view: dict[str, Any]) -> None:
-        actor = actor_of(body)
-        submission = Submission(actor, view)
+    async def submitted(ack: AsyncAck, context: AsyncBoltContext, view: dict[str, Any]) -> None:
+        submission = Submission(actor_of(context), view)
         problem = await problem_in(partial(_carry_out, bot, reader, submission))
         if submission.done is None:
             # The modal stays open as it is, with the sentence at its first field.

@@ -3,6 +3,7 @@
 import re
 import sqlite3
 
+from bot.localslack import seed
 from tests.acceptance.conftest import (
     PATIENCE_S,
     approved,
@@ -118,7 +119,7 @@ async def test_a_form_of_somebody_who_lost_the_right_is_refused_with_what_was_ty
     storage.put(
         "user", ada.id, {**storage.get("user", ada.id), "is_admin": False, "is_owner": False}
     )
-    bot.access._admins.clear()
+    bot.people._known.forget((seed.TEAM_ID, ada.id))
     (sentence,) = (await modal.submit()).errors.values()
     assert "only they" in sentence
     assert "What I typed" in str((await ada.views())[-1]["state"])

@@ -7,6 +7,7 @@ import pytest
 
 from bot.clock import Clock
 from bot.localslack.faults import Fault
+from bot.people import People
 from tests.acceptance.conftest import (
     PATIENCE_S,
     approved,
@@ -27,7 +28,8 @@ class DrivenClock:
     def __init__(self, bot, **changed):
         self.moment = datetime.now(UTC)
         settings = bot.settings.model_copy(update=changed)
-        here = (bot.orchestrator, bot.installations, settings, bot.publisher.wake)
+        people = People(bot.installations.client)
+        here = (bot.orchestrator, bot.installations, people, settings, bot.publisher.wake)
         self.jobs = Clock(*here, clock=lambda: self.moment)
 
 

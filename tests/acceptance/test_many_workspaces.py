@@ -281,7 +281,7 @@ async def test_an_organisation_installs_the_app_for_all_its_workspaces(organisat
     )
     await ada.click(plan, "Approve")
     await done(ada, mention, plan)
-    assert rows("SELECT team_id FROM run") == [("T2",)]
+    assert rows("SELECT team_id FROM run") == [("E2",)]
     assert rows("SELECT enterprise_id FROM team WHERE id = 'T2'") == [("E2",)]
     assert rows("SELECT enterprise_id, team_id FROM slack_bots") == [("E2", None)]
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.clock import Clock
+from bot.people import People
 from tests.acceptance.conftest import (
     PATIENCE_S,
     done,
@@ -42,6 +43,7 @@ class DrivenClock:
         self.jobs = Clock(
             bot.orchestrator,
             bot.installations,
+            People(bot.installations.client),
             bot.settings,
             bot.publisher.wake,
             lambda: self.moment,
