@@ -170,7 +170,8 @@ async def test_of_a_mention_and_its_edit_that_come_in_the_wrong_order_the_edit_c
     channel = workspace.workspace.directory._storage.get("channel", said.channel)
     for text in ("pears", "apples"):
         mention = f"<@{BOT_USER}> Look at {text} #subtasks(1)"
-        events._mention(channel, {**said.data, "text": mention, "blocks": []})
+        message = {**said.data, "text": mention, "blocks": []}
+        events._mention(channel, lambda _, message=message: message)
     await proposed(ada, "Another one, so that both have been looked at")
     assert ("Look at pears #subtasks(1)",) in rows("SELECT task FROM run")
     assert rows("SELECT count(*) FROM run") == [(2,)]
