@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import structlog
@@ -15,7 +16,7 @@ from bot.blocks import text
 from bot.blocks.text import mention
 from bot.incoming import is_organisation
 from bot.memory import Memory
-from bot.people import People
+from bot.people import People, Standing
 from bot.refusals import code_of
 from orchestrator.commands import Actor
 from orchestrator.errors import NotAllowed, NotFound
@@ -24,6 +25,9 @@ from orchestrator.store.tables import ChannelPolicy, Run, Team, WhoActs
 from orchestrator.text import listing
 
 log = structlog.get_logger(__name__)
+
+# A user group by its team, its workspace where the team is an organisation, and its id.
+_Group = tuple[str, str | None, str]
 
 _REMEMBERED_S = 60.0
 _MOST_NAMED = 10
@@ -43,7 +47,7 @@ class Access:
         self._clients = clients
         self._people = people
         self._channels: Memory[Actor, frozenset[str]] = Memory(_REMEMBERED_S, clock)
-        self._groups: Memory[tuple[str, str], frozenset[str]] = Memory(_REMEMBERED_S, clock)
+        self._groups: Memory[_Group, frozenset[str]] = Memory(_REMEMBERED_S, clock)
 
     async def check(self, run_id: str, actor: Actor, *, withdraws: bool = False) -> Run:
         """The run, if this person may act on it. Raises NotFound, NotAllowed that names who may.
@@ -106,7 +110,10 @@ class Access:
             person = await self._people.find(actor.team_id, actor.user_id)
         except SlackApiError:
             return False
-        return person is not None and person.is_admin and not person.is_stranger
+        if person is None or not person.is_admin:
+            return False
+        # Who administers another company does not administer this one.
+        return person.standing_in(actor.team_id) is Standing.MEMBER
 
     async def check_admin(self, actor: Actor) -> None:
         """Raises NotAllowed for everybody but the workspace's admins."""
@@ -139,7 +146,7 @@ class Access:
         if actor.user_id in approvers:
             return True
         for group in filter(_is_group, approvers):
-            if actor.user_id in await self._members(actor.team_id, group):
+            if await self._is_member(actor, group):
                 return True
         return False
 
@@ -163,17 +170,25 @@ class Access:
         who = listing([*named, "the admins of this workspace"])
         return f"In this channel only {who} can do that."
 
-    async def _members(self, team_id: str, group: str) -> frozenset[str]:
-        return await self._groups.get((team_id, group), lambda: self._fetch_members(team_id, group))
+    async def _is_member(self, actor: Actor, group: str) -> bool:
+        for scope in await self._scopes(actor):
+            key = (actor.team_id, scope.get("team_id"), group)
+            look = partial(self._fetch_members, actor.team_id, group, scope)
+            if actor.user_id in await self._groups.get(key, look):
+                return True
+        return False
 
-    async def _fetch_members(self, team_id: str, group: str) -> frozenset[str]:
+    async def _fetch_members(
+        self, team_id: str, group: str, scope: Mapping[str, Any]
+    ) -> frozenset[str]:
         client = await self._clients(team_id)
         try:
-            return frozenset((await client.usergroups_users_list(usergroup=group))["users"])
+            found = await client.usergroups_users_list(usergroup=group, **scope)
         except SlackApiError as error:
             # A group that was disabled has nobody in it.
             log.warning("user_group_unknown", group=group, error=code_of(error))
             return frozenset()
+        return frozenset(found["users"])
 
     async def _fetch_channels(self, actor: Actor) -> frozenset[str]:
         channels: set[str] = set()

@@ -78,7 +78,8 @@ async def open_bot(
     await abilities.load()
     publishing = Publishing(database, settings.beat_s)
     every_s = 60 / settings.updates_per_minute
-    streams = Streams(database, installations.client, abilities, publishing, every_s)
+    people = People(installations.client)
+    streams = Streams(database, installations.client, people, abilities, publishing, every_s)
     publisher = Publisher(
         database, installations.client, settings.updates_per_minute, abilities, streams, publishing
     )
@@ -94,7 +95,6 @@ async def open_bot(
     )
     unsubscribe_downloads = orchestrator.subscribe(partial(_download, downloads))
     downloads.start()
-    people = People(installations.client)
     clock = Clock(orchestrator, installations, people, settings, publisher.wake)
     clock.start()
     access = Access(database, installations.client, people)

@@ -62,7 +62,7 @@ class Bot:
         self.people = people
         self.settings = settings
         self.installations = installations
-        self.names = Names(installations.client)
+        self.names = Names(installations.client, people)
         # A picture takes a process of its own with much memory: one at a time.
         self.drawing = asyncio.Semaphore(1)
         self._tasks: set[asyncio.Task[Any]] = set()

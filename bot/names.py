@@ -14,6 +14,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.markup import Kind, Reference, clean_name
+from bot.people import People
 from bot.refusals import code_of
 from orchestrator.errors import NotInstalled
 
@@ -21,7 +22,6 @@ log = structlog.get_logger(__name__)
 
 Clients = Callable[[str], Awaitable[AsyncWebClient]]
 
-_SLACKBOT = "USLACKBOT"
 # Seconds that a name is good for, that a failure is not tried again, and that a message waits.
 _KNOWN_S = 600.0
 _FAILED_S = 60.0
@@ -54,8 +54,11 @@ class Names:
     It never fails: what Slack does not tell in time stays an id.
     """
 
-    def __init__(self, clients: Clients, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clients: Clients, people: People, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._clients = clients
+        self._people = people
         self._clock = clock
         self._known: dict[_Key, tuple[float, _Found]] = {}
         self._looking: dict[_Key, asyncio.Task[None]] = {}
@@ -121,8 +124,7 @@ class Names:
             if self._not_before.get(place, 0.0) > self._clock():
                 return
             try:
-                client = await self._clients(key.team_id)
-                found = await _FETCH[key.kind](client, key.id)
+                found = await self._fetch(key)
             except (TimeoutError, NotInstalled, aiohttp.ClientError, SlackClientError) as error:
                 log.warning(
                     "name_unknown", kind=key.kind.value, error=code_of(error) or repr(error)
@@ -134,6 +136,13 @@ class Names:
             else:
                 for id_, one in found.items():
                     self._remember(_Key(key.team_id, key.kind, id_), one, _KNOWN_S)
+
+    async def _fetch(self, key: _Key) -> Mapping[str, _Found]:
+        if key.kind is Kind.USER:
+            person = await self._people.find(key.team_id, key.id)
+            return {key.id: _Found(clean_name(person.name), person.is_bot) if person else _Found()}
+        client = await self._clients(key.team_id)
+        return await (_channel if key.kind is Kind.CHANNEL else _groups)(client, key.id)
 
 
 def _repeated(names: Iterable[str]) -> frozenset[str]:
@@ -151,14 +160,6 @@ def _pause(error: BaseException) -> float | None:
         return 1.0
 
 
-async def _user(client: AsyncWebClient, id_: str) -> Mapping[str, _Found]:
-    user: dict[str, Any] = (await client.users_info(user=id_))["user"]
-    profile = user.get("profile") or {}
-    candidates = (profile.get("display_name"), profile.get("real_name"), user.get("real_name"))
-    name = next((name for name in (*candidates, user.get("name")) if name), id_)
-    return {id_: _Found(clean_name(str(name)), bool(user.get("is_bot")) or id_ == _SLACKBOT)}
-
-
 async def _channel(client: AsyncWebClient, id_: str) -> Mapping[str, _Found]:
     """The name of a public channel: that of another is not for everybody."""
     channel: dict[str, Any] = (await client.conversations_info(channel=id_))["channel"]
@@ -171,10 +172,3 @@ async def _groups(client: AsyncWebClient, id_: str) -> Mapping[str, _Found]:
     groups: list[dict[str, Any]] = (await client.usergroups_list())["usergroups"]
     found = {str(group["id"]): _Found(clean_name(str(group["handle"]))) for group in groups}
     return {id_: _Found(), **found}
-
-
-_FETCH: Mapping[Kind, Callable[[AsyncWebClient, str], Awaitable[Mapping[str, _Found]]]] = {
-    Kind.USER: _user,
-    Kind.CHANNEL: _channel,
-    Kind.GROUP: _groups,
-}

@@ -37,12 +37,13 @@ class Standing(StrEnum):
 class Person:
     """An account as users.info describes it.
 
-    `workspaces` has the ids of all workspaces of their organisation that they are in.
+    `home` is their own workspace, `workspaces` has all of their organisation that they are in.
     """
 
     id: str
     name: str
     timezone: str
+    home: str | None = None
     workspaces: tuple[str, ...] = ()
     enterprise_id: str | None = None
     is_admin: bool = False
@@ -57,11 +58,13 @@ class Person:
         organisation = user.get("enterprise_user") or {}
         profile = user.get("profile") or {}
         named = (profile.get("display_name"), user.get("real_name"), user.get("name"))
-        workspaces = organisation.get("teams") or [user.get("team_id") or profile.get("team")]
+        home = user.get("team_id") or profile.get("team")
+        workspaces = organisation.get("teams") or [home]
         return cls(
             id=user["id"],
             name=next(filter(None, named), user["id"]),
             timezone=_zone(user.get("tz")),
+            home=home,
             workspaces=tuple(filter(None, workspaces)),
             enterprise_id=organisation.get("enterprise_id") or user.get("enterprise_id"),
             is_admin=bool(user.get("is_admin") or user.get("is_owner")),

@@ -28,6 +28,7 @@ from bot import messages
 from bot.abilities import Abilities
 from bot.blocks import answer, markdown
 from bot.pace import Pace
+from bot.people import People
 from bot.publishing import Publishing
 from bot.refusals import code_of
 from bot.view import RunView
@@ -124,12 +125,14 @@ class Streams:
         self,
         database: Database,
         clients: Clients,
+        people: People,
         abilities: Abilities,
         publishing: Publishing,
         every_s: float,
     ) -> None:
         self._database = database
         self._clients = clients
+        self._people = people
         self._abilities = abilities
         self._publishing = publishing
         self._every_s = every_s
@@ -219,11 +222,12 @@ class Streams:
             await client.chat_appendStream(channel=place.channel, ts=place.ts, markdown_text=again)
             stream.shown = first
             return place.ts
+        home = await self._home_of(place)
         try:
             begun = await client.chat_startStream(
                 channel=place.channel,
                 thread_ts=place.thread,
-                recipient_team_id=place.team_id,
+                recipient_team_id=home,
                 recipient_user_id=place.requester,
                 markdown_text=answer.draft_opening(place.requester, place.run_name) + first,
             )
@@ -236,6 +240,12 @@ class Streams:
         await self._database.write(partial(_save, id_=place.row_id, values=values))
         await self._abilities.note_streams(place.team_id, has=True)
         return ts
+
+    async def _home_of(self, place: _Place) -> str:
+        """Return the workspace of who reads along: of a partner, or in an organisation, it is
+        another than the team of the run."""
+        reader = await self._people.find(place.team_id, place.requester)
+        return reader.home if reader and reader.home else place.team_id
 
     async def _refused(self, place: _Place, error: SlackApiError) -> None:
         """Nothing was posted, as far as is known: the answer is posted as if nothing had been."""

@@ -21,6 +21,7 @@ from bot.localslack.manifest import read_manifest
 from bot.localslack.methods import METHODS, ApiCall
 from bot.localslack.storage import Storage
 from bot.localslack.workspace import build_workspace
+from bot.people import People
 from bot.publisher import Publisher
 from bot.publishing import Publishing
 from bot.streaming import Streams
@@ -170,7 +171,7 @@ async def watch(url, storage):
 
     abilities = Abilities(database)
     publishing = Publishing(database, beat_s=2)
-    streams = Streams(database, clients, abilities, publishing, 1.5)
+    streams = Streams(database, clients, People(clients), abilities, publishing, 1.5)
     publisher = Publisher(database, clients, 40, abilities, streams, publishing)
     team = new_row(Team, id=seed.TEAM_ID)
     await database.write(lambda connection: connection.execute(sa.insert(Team.__table__), [team]))

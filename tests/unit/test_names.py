@@ -8,6 +8,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.markup import Kind, Reference
 from bot.names import Names
+from bot.people import People
 
 GRACE = Reference(Kind.USER, "U0GRACE", "grace")
 
@@ -28,7 +29,7 @@ class Slack:
     async def users_info(self, user):
         await self._answer(("users.info", user))
         profile = {"display_name": self.users[user]}
-        return {"user": {"name": "x", "profile": profile, "is_bot": user == "U0EVIL"}}
+        return {"user": {"id": user, "name": "x", "profile": profile, "is_bot": user == "U0EVIL"}}
 
     async def conversations_info(self, channel):
         await self._answer(("conversations.info", channel))
@@ -71,7 +72,8 @@ def time():
 
 @pytest.fixture
 async def names(slack, time):
-    names = Names(slack, clock=lambda: time[0])
+    people = People(slack, clock=lambda: time[0])
+    names = Names(slack, people, clock=lambda: time[0])
     yield names
     await names.close()
 
