@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
+import aiohttp
 import structlog
-from slack_sdk.errors import SlackApiError
+from slack_sdk.errors import SlackApiError, SlackClientError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.access import Access, at_home
 from bot.blocks import note, text
+from bot.blocks.payload import Payload
 from bot.installations import Installations
 from bot.logging import request_id
 from bot.names import Names
 from bot.people import People
 from bot.publisher import Publisher
-from bot.refusals import code_of
+from bot.refusals import Kind, code_of, kind_of
 from bot.settings import BotSettings
 from bot.view import RunView, run_view
 from orchestrator.commands import Actor, Command, Done, Reject, Stop
@@ -28,8 +32,7 @@ from orchestrator.orchestrator import Orchestrator
 log = structlog.get_logger(__name__)
 
 _FINISH_S = 5.0
-# A click is good for three seconds.
-_TOO_LATE = frozenset({"expired_trigger_id", "trigger_expired"})
+_OK = 200
 
 T = TypeVar("T")
 Say = Callable[[str], Awaitable[object]]
@@ -38,10 +41,14 @@ Work = Callable[[], Awaitable[object]]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where somebody did something, to answer only them there."""
+    """Where somebody did something, to answer only them there.
+
+    `response_url` is for answers to what they did, for half an hour.
+    """
 
     channel: str
     thread: str | None = None
+    response_url: str | None = None
 
 
 class Bot:
@@ -120,18 +127,71 @@ class Bot:
 async def tell(
     client: AsyncWebClient, user: str, place: Place, sentence: str, link: str | None = None
 ) -> None:
-    """Say something to one person only, where they are looking; `link` leads to a thread."""
+    """Say something to one person only, where they are looking; `link` leads to a thread.
+
+    Where Slack does not show it there, it is an answer to what they did, else a direct message.
+    """
     said = note.said(sentence, link)
+    ways = [partial(_tell_in_place, client, user, place)]
+    if place.response_url is not None:
+        ways.append(partial(_tell_as_answer, client, place.response_url))
+    ways.append(partial(_tell_directly, client, user))
+    await _first_that_works(said, ways)
+
+
+async def tell_directly(client: AsyncWebClient, user: str, sentence: str) -> None:
+    """Say something to one person in a direct message. Raises what Slack says."""
+    await _tell_directly(client, user, note.said(sentence))
+
+
+async def _first_that_works(said: T, ways: Iterable[Callable[[T], Awaitable[object]]]) -> None:
+    """Say it in the first of the ways that Slack takes."""
+    for way in ways:
+        try:
+            await way(said)
+        except (SlackClientError, aiohttp.ClientError, TimeoutError) as error:
+            log.warning("person_not_told", error=code_of(error) or str(error))
+        else:
+            return
+
+
+async def _tell_in_place(client: AsyncWebClient, user: str, place: Place, said: Payload) -> None:
+    await client.chat_postEphemeral(
+        channel=place.channel,
+        thread_ts=place.thread,
+        user=user,
+        text=said.text,
+        blocks=said.blocks,
+    )
+
+
+async def _tell_as_answer(client: AsyncWebClient, response_url: str, said: Payload) -> None:
+    webhook = AsyncWebhookClient(response_url, proxy=client.proxy, session=client.session)
+    answer = await webhook.send(
+        text=said.text, blocks=said.blocks, response_type="ephemeral", replace_original=False
+    )
+    if answer.status_code != _OK:
+        raise SlackRequestError(answer.body)
+
+
+async def _tell_directly(client: AsyncWebClient, user: str, said: Payload) -> None:
+    await client.chat_postMessage(
+        channel=user,
+        text=said.text,
+        blocks=said.blocks,
+        unfurl_links=False,
+        unfurl_media=False,
+    )
+
+
+async def fill(client: AsyncWebClient, view_id: str, view: dict[str, Any]) -> None:
+    """Show `view` in an open dialog; that somebody closed it meanwhile is no error."""
     try:
-        await client.chat_postEphemeral(
-            channel=place.channel,
-            thread_ts=place.thread,
-            user=user,
-            text=said.text,
-            blocks=said.blocks,
-        )
+        await client.views_update(view_id=view_id, view=view)
     except SlackApiError as error:
-        log.warning("person_not_told", error=code_of(error))
+        if kind_of(error) is not Kind.TARGET:
+            raise
+        log.info("dialog_was_closed")
 
 
 def sentence_of(error: Refused) -> str:
@@ -141,10 +201,13 @@ def sentence_of(error: Refused) -> str:
     return str(error)
 
 
-async def answering(work: Work, say: Say) -> None:
-    """Do `work`; whatever goes wrong is said to the person, in words and with an id for the log."""
+async def answering(work: Work, *ways: Say) -> None:
+    """Do `work`; whatever goes wrong is said to the person, in words and with an id for the log.
+
+    It is said in the first of the `ways` that Slack takes.
+    """
     if (problem := await problem_in(work)) is not None:
-        await say(problem)
+        await _first_that_works(problem, ways)
 
 
 async def problem_in(work: Work) -> str | None:
@@ -154,9 +217,12 @@ async def problem_in(work: Work) -> str | None:
     except Refused as error:
         return sentence_of(error)
     except Exception as error:
-        if code_of(error) in _TOO_LATE:
+        if kind_of(error) is Kind.CLICK:
             log.warning("click_came_too_late", error=code_of(error))
             return "That took too long for Slack. Please click again."
+        if isinstance(error, SlackApiError) and kind_of(error) in (Kind.PASSING, Kind.WAIT):
+            log.warning("slack_refused", error=code_of(error))
+            return "Slack could not do that just now. Please try again."
         log.exception("listener_broke")
         return note.broken(request_id())
     return None

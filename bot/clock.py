@@ -23,7 +23,7 @@ from bot.blocks import schedules as blocks
 from bot.blocks.payload import Payload
 from bot.installations import Installations
 from bot.people import People
-from bot.refusals import code_of
+from bot.refusals import Kind, code_of, kind_of
 from bot.settings import BotSettings
 from orchestrator import deadlines
 from orchestrator.commands import Actor, FireSchedule, PauseSchedule
@@ -36,9 +36,6 @@ log = structlog.get_logger(__name__)
 
 _EVENTS_KEPT = timedelta(days=7)
 _DUE_EVERY_S = 5
-# What Slack says of a channel that the bot cannot post in until somebody does something.
-_GONE = frozenset({"channel_not_found", "not_in_channel", "is_archived"})
-
 # What may be better the next time.
 _AWAY = (SlackClientError, NotInstalled, OSError, TimeoutError)
 
@@ -178,7 +175,7 @@ class Clock:
         try:
             channel = (await client.conversations_info(channel=schedule.channel))["channel"]
         except SlackApiError as error:
-            if code_of(error) in _GONE:
+            if kind_of(error) is Kind.PLACE:
                 return "Its channel is gone, or I am not in it any more."
             raise
         if channel.get("is_archived"):

@@ -16,7 +16,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from bot.contents import new_file
 from bot.conversation import files_of
-from bot.refusals import code_of
+from bot.refusals import Kind, kind_of
 from orchestrator.attachments import Attachments, PendingFile
 from orchestrator.commands import NewFile
 from orchestrator.errors import NotInstalled
@@ -33,8 +33,6 @@ _AT_ONCE = 4
 _TRIES = 4
 _SECONDS = 60.0
 _CHUNK = 1 << 16
-# Codes of files.info that pass by themselves.
-_TRANSIENT = frozenset({"ratelimited", "internal_error", "fatal_error", "service_unavailable"})
 _ELSEWHERE = frozenset({"hidden_by_limit", "tombstone", "external"})
 
 
@@ -192,9 +190,9 @@ class Downloads:
 
 def _passes(error: Exception) -> bool:
     """Whether it is worth asking again a little later."""
-    if not isinstance(error, SlackApiError):
-        return not isinstance(error, NotInstalled)
-    return code_of(error) in _TRANSIENT or error.response.status_code >= 500
+    if isinstance(error, NotInstalled):
+        return False
+    return kind_of(error) in (Kind.PASSING, Kind.WAIT)
 
 
 async def _found(client: AsyncWebClient, file: PendingFile) -> tuple[PendingFile, str]:

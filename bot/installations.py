@@ -24,16 +24,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.incoming import Source, note_team, source_of
 from bot.onlooker import Onlooker
-from bot.refusals import code_of
+from bot.refusals import CODES, Kind, kind_of
 from orchestrator import teams
 from orchestrator.errors import NotInstalled
 from orchestrator.store.database import Database
 from orchestrator.store.tables import Team
 
 log = structlog.get_logger(__name__)
-
-# What Slack says of a token once the app has been removed.
-GONE = frozenset({"account_inactive", "token_revoked"})
 
 # How long a token is used before it is looked up again: another process may have changed it.
 _GOOD_FOR_S = 300.0
@@ -274,7 +271,7 @@ class Installations:
         try:
             answer = await self._client_of(token).auth_test()
         except SlackApiError as error:
-            if code_of(error) in GONE:
+            if kind_of(error) is Kind.REVOKED:
                 return None
             raise
         identity = AuthorizeResult.from_auth_test_response(
@@ -389,6 +386,6 @@ class _Watch(Onlooker):
     def seen(self, request: HttpRequest, response: HttpResponse | None) -> None:
         """Tell of the token that Slack no longer takes."""
         body = response.body if response is not None else None
-        if body is not None and body.get("error") in GONE:
+        if body is not None and CODES.get(str(body.get("error"))) is Kind.REVOKED:
             for said in request.headers.get("Authorization", ()):
                 self._is_gone(said.removeprefix(_BEARER))

@@ -13,10 +13,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.memory import Memory
-from bot.refusals import code_of
+from bot.refusals import Kind, kind_of
 
 _UTC = "UTC"
-_UNKNOWN = frozenset({"user_not_found", "user_not_visible"})
 _REMEMBERED_S = 60.0
 # Slack's own account says of itself that it is no bot.
 _SLACKBOT = "USLACKBOT"
@@ -120,7 +119,7 @@ class People:
         try:
             return Person.of((await client.users_info(user=user_id))["user"])
         except SlackApiError as error:
-            if code_of(error) in _UNKNOWN:
+            if kind_of(error) is Kind.TARGET:
                 return None
             raise
 

@@ -1,15 +1,19 @@
-"""Calls of Slack's Web API are counted, and how they went."""
+"""Calls of Slack's Web API are counted, and how they went; new refusals are logged once."""
 
 from __future__ import annotations
 
 import re
 from urllib.parse import urlsplit
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter
 from slack_sdk.http_retry.request import HttpRequest
 from slack_sdk.http_retry.response import HttpResponse
 
 from bot.onlooker import Onlooker
+from bot.refusals import CODES
+
+log = structlog.get_logger(__name__)
 
 _METHOD = re.compile(r"[a-z]+(?:\.[A-Za-z0-9]+){1,2}")
 _MOST_TRIES = 100
@@ -21,6 +25,7 @@ class SlackCalls(Onlooker):
 
     def __init__(self, registry: CollectorRegistry) -> None:
         super().__init__(_MOST_TRIES)
+        self._unknown: set[tuple[str, str]] = set()
         self._calls = Counter(
             "orchestrator_slack_calls",
             "Calls of the Web API: taken by Slack (ok), refused, ratelimited, or failed.",
@@ -30,7 +35,16 @@ class SlackCalls(Onlooker):
 
     def seen(self, request: HttpRequest, response: HttpResponse | None) -> None:
         """Count it."""
-        self._calls.labels(_method_of(request.url), _result_of(response)).inc()
+        method = _method_of(request.url)
+        self._calls.labels(method, _result_of(response)).inc()
+        self._note_unknown(method, _code_of(response))
+
+    def _note_unknown(self, method: str, code: str | None) -> None:
+        """Log a refusal that is in no reference, once: it is taken for one that passes."""
+        if code is None or code in CODES or (method, code) in self._unknown:
+            return
+        self._unknown.add((method, code))
+        log.warning("unknown_refusal", method=method, error=code)
 
 
 def _method_of(url: str) -> str:
@@ -44,5 +58,11 @@ def _result_of(response: HttpResponse | None) -> str:
         return "failed"
     if response.status_code == _TOO_MANY:
         return "ratelimited"
-    is_refused = response.body is not None and response.body.get("ok") is False
-    return "refused" if is_refused else "ok"
+    return "ok" if _code_of(response) is None else "refused"
+
+
+def _code_of(response: HttpResponse | None) -> str | None:
+    """Return what Slack calls its refusal; None where it did not refuse."""
+    if response is None or response.body is None or response.body.get("ok") is not False:
+        return None
+    return str(response.body.get("error", ""))

@@ -16,7 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import links, timeline
 from bot.access import at_home
 from bot.blocks import details, edit_form, ids, modals
-from bot.bot import Bot, Place, answering, tell
+from bot.bot import Bot, Place, answering, fill, tell, tell_directly
 from bot.incoming import actor_of
 from bot.soon import soon
 from bot.view import RunView, SubtaskView, attempt_views, subtask_history
@@ -60,7 +60,7 @@ class Click:
         thread = message.get("thread_ts") or message.get("ts")
         return cls(
             actor=actor_of(context),
-            place=Place(channel["id"], thread) if channel else None,
+            place=Place(channel["id"], thread, body.get("response_url")) if channel else None,
             value=body["actions"][0].get("value") or "",
             trigger_id=body["trigger_id"],
             client=context.client,
@@ -79,6 +79,10 @@ class Click:
         else:
             await self.client.views_open(trigger_id=self.trigger_id, view=notice)
 
+    async def say_directly(self, sentence: str) -> None:
+        """Say something to who clicked in a direct message, where they need not be looking."""
+        await tell_directly(self.client, self.actor.user_id, sentence)
+
 
 Handler = Callable[[Bot, Click], Awaitable[None]]
 
@@ -95,7 +99,7 @@ def _listener(bot: Bot, handler: Handler) -> Callable[..., Awaitable[None]]:
     async def clicked(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
         await ack()
         click = Click.of(body, context)
-        await answering(partial(handler, bot, click), click.say)
+        await answering(partial(handler, bot, click), click.say, click.say_directly)
 
     return clicked
 
@@ -157,15 +161,15 @@ async def _modal(click: Click, title: str, build: Callable[[], Awaitable[View]])
     opened = await begin(trigger_id=click.trigger_id, view=modals.loading(title))
 
     async def show(view: View) -> None:
-        await click.client.views_update(view_id=opened["view"]["id"], view=view)
+        await fill(click.client, opened["view"]["id"], view)
 
-    async def fill() -> None:
+    async def show_built() -> None:
         await show(await build())
 
     async def say(sentence: str) -> None:
         await show(modals.notice(title, sentence))
 
-    await answering(fill, say)
+    await answering(show_built, say, click.say_directly)
 
 
 async def _edit(bot: Bot, click: Click) -> None:
@@ -210,7 +214,7 @@ def _form(click: Click) -> View:
 
 async def _swap(click: Click, view: View) -> None:
     assert click.view is not None
-    await click.client.views_update(view_id=click.view["id"], view=view)
+    await fill(click.client, click.view["id"], view)
 
 
 async def _replan(bot: Bot, click: Click) -> None:

@@ -12,7 +12,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks import modals, policy
-from bot.bot import Bot, Place, problem_in, tell
+from bot.bot import Bot, Place, fill, problem_in, tell
 from bot.incoming import actor_of
 from orchestrator.commands import Actor
 from orchestrator.errors import InvalidInput
@@ -49,7 +49,7 @@ async def open_form(bot: Bot, actor: Actor, channel: str, trigger_id: str) -> No
     opened = await client.views_open(trigger_id=trigger_id, view=modals.loading(_TITLE))
     known = await bot.access.policy(actor.team_id, channel) or _unset(bot, actor.team_id, channel)
     form = policy.form(known, await bot.access.groups(actor.team_id, actor.user_id))
-    await client.views_update(view_id=opened["view"]["id"], view=form)
+    await fill(client, opened["view"]["id"], form)
 
 
 def _unset(bot: Bot, team_id: str, channel: str) -> ChannelPolicy:

@@ -15,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import threads
 from bot.blocks import ids, modals
 from bot.blocks import shortcut as blocks
-from bot.bot import Bot, answering, problem_in
+from bot.bot import Bot, answering, problem_in, tell_directly
 from bot.conversation import Reader, files_of
 from bot.incoming import actor_of, team_of
 from bot.listeners.commands import check_in
@@ -38,8 +38,12 @@ def register(app: AsyncApp, bot: Bot) -> None:
             notice = modals.notice(_TITLE, sentence)
             await client.views_open(trigger_id=shortcut["trigger_id"], view=notice)
 
+        async def say_directly(sentence: str) -> None:
+            await tell_directly(client, shortcut["user"]["id"], sentence)
+
         reader = Reader(bot.names, team_of(context), context.bot_user_id)
-        await answering(partial(_ask, reader, shortcut, client, context.bot_user_id), say)
+        work = partial(_ask, reader, shortcut, client, context.bot_user_id)
+        await answering(work, say, say_directly)
 
     @app.view(ids.ORCHESTRATE_VIEW)
     async def submitted(

@@ -49,6 +49,11 @@ async def workspace(tmp_path, expected_refusals):
     assert [entry for entry in logs if entry["log_level"] == "error"] == []
 
 
+def direct(person):
+    """A person's messages with the bot."""
+    return f"D{person.id.removeprefix('U')}"
+
+
 def loud_messages(workspace):
     """What the bot said that notifies more than one person."""
     here = workspace.workspace

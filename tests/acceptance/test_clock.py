@@ -11,6 +11,7 @@ from bot.people import People
 from tests.acceptance.conftest import (
     PATIENCE_S,
     approved,
+    direct,
     done,
     has_button,
     proposed,
@@ -36,11 +37,6 @@ class DrivenClock:
 @pytest.fixture
 def clock(bot):
     return DrivenClock(bot)
-
-
-def direct(person):
-    """A person's messages with the bot."""
-    return f"D{person.id.removeprefix('U')}"
 
 
 def reminds(message):

@@ -10,6 +10,7 @@ from tests.acceptance.conftest import (
     HeldModel,
     answered,
     approved,
+    direct,
     done,
     has_button,
     is_answer,
@@ -258,6 +259,50 @@ async def test_when_nobody_can_be_told_the_run_goes_on(bot, ada, grace, trouble)
     await grace.click(plan, "Approve")
     await ada.click(plan, "Approve")
     await done(ada, mention, plan)
+
+
+async def test_who_cannot_be_told_in_the_thread_gets_an_answer_to_their_click(
+    bot, ada, grace, trouble, workspace
+):
+    _, plan = await proposed(ada, TASK)
+    trouble("chat.postEphemeral", "user_not_in_channel")
+    await grace.click(plan, "Approve")
+    await grace.wait_for("general", lambda m: m.is_ephemeral and says("only they")(m), PATIENCE_S)
+
+
+async def test_who_cannot_be_told_in_a_thread_they_wrote_in_gets_a_direct_message(
+    bot, ada, grace, trouble
+):
+    mention, _ = await proposed(ada, TASK)
+    trouble("chat.postEphemeral", "messages_tab_disabled")
+    await grace.mention("general", "stop", thread=mention)
+    await grace.wait_for(direct(grace), says("only they"), PATIENCE_S)
+
+
+async def test_a_dialog_that_was_closed_before_it_was_filled_is_no_error(
+    bot, ada, trouble, workspace
+):
+    mention, plan = await proposed(ada, TASK)
+    trouble("views.update", "not_found")
+    await ada.click(plan, "Edit")
+    await workspace.wait_for_call("views.update", lambda c: c.error == "not_found", PATIENCE_S)
+    await ada.click(plan, "Approve")
+    await done(ada, mention, plan)
+
+
+@pytest.mark.parametrize("error", ["exchanged_trigger_id", "invalid_trigger_id"])
+async def test_a_click_that_slack_no_longer_takes_is_to_be_made_again(bot, ada, trouble, error):
+    _, plan = await proposed(ada, TASK)
+    trouble("views.open", error)
+    await ada.click(plan, "Edit")
+    await told(ada, plan, "Please click again.")
+
+
+async def test_a_dialog_that_is_never_filled_is_told_in_a_direct_message(bot, ada, trouble):
+    _, plan = await proposed(ada, TASK)
+    trouble("views.update", "internal_error", times=None)
+    await ada.click(plan, "Edit")
+    await ada.wait_for(direct(ada), says("Please try again."), PATIENCE_S)
 
 
 async def test_a_modal_that_slack_does_not_open_in_time_is_told(bot, ada, trouble):

@@ -60,18 +60,6 @@ async def test_an_answer_to_a_partner_grows_for_a_reader_of_their_own_workspace(
         await answered(paula, mention)
 
 
-async def test_who_administers_another_company_does_not_administer_ours(
-    bot, ada, workspace, partner, theirs, rows
-):
-    paula = workspace.person("Paula", company=partner)
-    storage = workspace.workspace.directory._storage
-    storage.put("user", paula.id, {**storage.get("user", paula.id), "is_admin": True})
-    _, plan = await proposed(ada, "Look at apples", theirs["id"])
-    await paula.click(await paula.wait_for(theirs["id"], has_button("Approve")), "Approve")
-    await told(paula, plan, "only they")
-    assert rows("SELECT status FROM run") == [("proposed",)]
-
-
 # --- an organisation that installs the app for all of its workspaces ----------------------
 
 
