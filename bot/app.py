@@ -28,7 +28,7 @@ from bot.clock import Clock
 from bot.conversation import is_deletion
 from bot.downloads import Downloads
 from bot.ending import told_to_end
-from bot.incoming import locate, source_of
+from bot.incoming import lacking, locate, source_of
 from bot.installations import Authorize, Installations, OneToken, Tokens
 from bot.logging import begin_request
 from bot.people import People
@@ -143,6 +143,7 @@ def app_of(
     )
     app.listener_runner.listener_start_handler = _Kept(bot)
     app.middleware(_note_request)
+    app.middleware(_ignore_unreadable)
     app.middleware(_ignore_own)
     listeners.register(app, bot)
     return app
@@ -173,6 +174,18 @@ async def _note_request(context: AsyncBoltContext, next_: Callable[[], Awaitable
     source = source_of(context)
     begin_request(source.team_id or source.enterprise_id)
     await next_()
+
+
+async def _ignore_unreadable(
+    body: dict[str, Any], next_: Callable[[], Awaitable[None]]
+) -> BoltResponse | None:
+    """Nothing can come of a payload that lacks what all of its kind have; sent again it would be
+    the same."""
+    if lacks := lacking(body):
+        log.warning("payload_unreadable", kind=body.get("type"), lacks=lacks)
+        return BoltResponse(status=200)
+    await next_()
+    return None
 
 
 async def _ignore_own(

@@ -111,3 +111,33 @@ def _mentioned(body: Body) -> tuple[str, ...]:
     if event.get("type") != "app_mention" or not isinstance(event.get("text"), str):
         return ()
     return tuple(_MENTION.findall(event["text"]))
+
+
+# --- the shape of a payload ------------------------------------------------------------------
+
+_CLICK = ("user.id", "trigger_id", "actions.0.action_id")
+_DIALOG = ("user.id", "view.id", "view.blocks", "view.title.text", "view.private_metadata")
+_NEEDED = {
+    "block_actions": _CLICK,
+    "view_submission": (*_DIALOG, "view.state.values"),
+    "message_action": ("user.id", "trigger_id", "channel.id", "message.ts"),
+    "command": ("user_id", "channel_id", "trigger_id"),
+}
+
+
+def lacking(body: Body) -> list[str]:
+    """Return which parts an interactive payload lacks that every one of its kind has."""
+    kind = "command" if "command" in body else body.get("type")
+    needed = _NEEDED.get(kind, ()) if isinstance(kind, str) else ()
+    return [path for path in needed if _at(body, path) in (None, "")]
+
+
+def _at(found: Any, path: str) -> Any:
+    for name in path.split("."):
+        if isinstance(found, Mapping):
+            found = found.get(name)
+        elif isinstance(found, list) and name.isdecimal() and int(name) < len(found):
+            found = found[int(name)]
+        else:
+            return None
+    return found

@@ -1,6 +1,6 @@
 """Dialogs. `private_metadata` says in JSON what a dialog is about: ids only.
 
-Where something typed cannot be used, the sentence belongs at `first_input(view)`.
+Where something typed cannot be used, `refused` says so.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ __all__ = [
     "edit",
     "edit_and_retry",
     "edit_as_text",
-    "first_input",
     "instructions",
     "loading",
     "named",
@@ -372,15 +371,14 @@ def _value(values: Values, block_id: str) -> str | None:
     return values.get(block_id, {}).get("value", {}).get("value")
 
 
-def first_input(view: Mapping[str, Any]) -> str:
-    """The block id of the first field, where a problem with the whole is said.
-
-    Raises ValueError for a dialog without fields.
-    """
+def refused(view: Mapping[str, Any], sentence: str) -> dict[str, Any]:
+    """Answer a submitted dialog with why it changes nothing: at its first field, so that it stays
+    open with what was typed, or in its place where it has no field."""
     for block in view["blocks"]:
         if block["type"] == "input":
-            return str(block["block_id"])
-    raise ValueError("the dialog has no field")
+            return {"response_action": "errors", "errors": {str(block["block_id"]): sentence}}
+    title = view["title"]["text"]
+    return {"response_action": "update", "view": notice(title, sentence)}
 
 
 # --- what they share -----------------------------------------------------------------------

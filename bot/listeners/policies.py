@@ -29,14 +29,12 @@ def register(app: AsyncApp, bot: Bot) -> None:
         ack: AsyncAck, context: AsyncBoltContext, view: dict[str, Any], client: AsyncWebClient
     ) -> None:
         actor = actor_of(context)
-        channel = json.loads(view["private_metadata"])["channel"]
-        problem = await problem_in(partial(_save, bot, actor, channel, view["state"]["values"]))
-        if problem is not None:
-            await ack(response_action="errors", errors={modals.first_input(view): problem})
+        if (problem := await problem_in(partial(_save, bot, actor, view))) is not None:
+            await ack(**modals.refused(view, problem))
             return
         await ack()
         said = "From now on that holds for the runs in this channel."
-        await tell(client, actor.user_id, Place(channel), said)
+        await tell(client, actor.user_id, Place(_channel_of(view)), said)
 
 
 async def open_form(bot: Bot, actor: Actor, channel: str, trigger_id: str) -> None:
@@ -62,6 +60,11 @@ def _unset(bot: Bot, team_id: str, channel: str) -> ChannelPolicy:
     )
 
 
-async def _save(bot: Bot, actor: Actor, channel: str, values: dict[str, Any]) -> None:
+async def _save(bot: Bot, actor: Actor, view: dict[str, Any]) -> None:
     await bot.access.check_admin(actor)
-    await bot.orchestrator.do(policy.read(channel, values), actor)
+    await bot.orchestrator.do(policy.read(_channel_of(view), view["state"]["values"]), actor)
+
+
+def _channel_of(view: dict[str, Any]) -> str:
+    channel: str = json.loads(view["private_metadata"])["channel"]
+    return channel

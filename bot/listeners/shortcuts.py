@@ -56,7 +56,7 @@ def register(app: AsyncApp, bot: Bot) -> None:
         reader = Reader(bot.names, actor.team_id, context.bot_user_id)
         problem = await problem_in(partial(_begin, bot, reader, actor, view, client))
         if problem is not None:
-            await ack(response_action="errors", errors={modals.first_input(view): problem})
+            await ack(**modals.refused(view, problem))
             return
         await ack()
         bot.publisher.wake()

@@ -67,8 +67,7 @@ def _listener(bot: Bot, reader: Reader) -> Callable[..., Awaitable[None]]:
         submission = Submission(actor_of(context), view)
         problem = await problem_in(partial(_carry_out, bot, reader, submission))
         if submission.done is None:
-            # The modal stays open as it is, with the sentence at its first field.
-            await ack(response_action="errors", errors={modals.first_input(view): problem or ""})
+            await ack(**modals.refused(view, problem or ""))
             return
         if view["callback_id"] in _TOLD:
             told = modals.notice(view["title"]["text"], submission.done.sentence)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slack_bolt.request.async_request import AsyncBoltRequest
 
-from bot.incoming import Source, is_organisation
+from bot.incoming import Source, is_organisation, lacking
 from bot.people import Person, Standing
 
 OURS = {
@@ -100,6 +100,48 @@ def test_any_payload_that_bolt_reads_has_a_source(body):
     except Exception:  # noqa: BLE001 - Bolt answers such a request before it comes to us
         return
     assert isinstance(Source.of(body, context), Source)
+
+
+CLICK = {
+    "type": "block_actions",
+    "user": {"id": "U1"},
+    "trigger_id": "1.2.a",
+    "actions": [{"action_id": "go"}],
+}
+COMMAND = {"command": "/runs", "user_id": "U1", "channel_id": "C1", "trigger_id": "1.2.a"}
+SHORTCUT = {
+    "type": "message_action",
+    "user": {"id": "U1"},
+    "trigger_id": "1.2.a",
+    "channel": {"id": "C1"},
+    "message": {"ts": "1.2"},
+}
+
+
+@pytest.mark.parametrize("body", [CLICK, COMMAND, SHORTCUT, event(OURS), {"type": "view_closed"}])
+def test_whole_payloads_lack_nothing(body):
+    assert lacking(body) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "lacks"),
+    [
+        ({**CLICK, "user": None}, ["user.id"]),
+        ({**CLICK, "actions": []}, ["actions.0.action_id"]),
+        ({**CLICK, "actions": [None], "trigger_id": ""}, ["trigger_id", "actions.0.action_id"]),
+        ({**COMMAND, "trigger_id": ""}, ["trigger_id"]),
+        ({**SHORTCUT, "message": "gone"}, ["message.ts"]),
+        ({**SHORTCUT, "channel": ["C1"]}, ["channel.id"]),
+    ],
+)
+def test_a_payload_lacks_what_others_of_its_kind_have(body, lacks):
+    assert lacking(body) == lacks
+
+
+@given(JSON, st.sampled_from(["type", "command", "user", "actions", "view", "message"]))
+def test_any_payload_can_be_looked_over(value, key):
+    for body in (CLICK, COMMAND, SHORTCUT):
+        assert isinstance(lacking({**body, key: value}), list)
 
 
 def test_teams_are_told_apart_from_organisations():

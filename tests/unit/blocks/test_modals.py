@@ -352,10 +352,17 @@ def test_instructions_too_long_to_edit_stay():
 
 
 def test_a_problem_stands_at_the_first_field():
-    assert modals.first_input(modals.edit(run(), plan(2), ROLES)) == "1:title"
-    assert modals.first_input(modals.replan(run())) == "text"
-    with pytest.raises(ValueError, match="no field"):
-        modals.first_input(modals.loading("Edit"))
+    def answer(view):
+        return modals.refused(view, "No.")
+
+    assert answer(modals.edit(run(), plan(2), ROLES))["errors"] == {"1:title": "No."}
+    at_text = {"response_action": "errors", "errors": {"text": "No."}}
+    assert answer(modals.replan(run())) == at_text
+
+
+def test_a_problem_with_a_dialog_without_fields_takes_its_place():
+    answer = modals.refused(modals.loading("Edit"), "No.")
+    assert answer == {"response_action": "update", "view": modals.notice("Edit", "No.")}
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
