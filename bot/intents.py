@@ -39,13 +39,16 @@ def save(connection: Connection, id_: str, values: dict[str, Any]) -> None:
     connection.execute(sa.update(message).where(message.c.id == id_).values(values))
 
 
-def lose(connection: Connection, known: Message, *, is_needed: bool) -> bool:
-    """The message is not there any more; it is intended again where it is needed."""
+def lose(
+    connection: Connection, known: Message, *, is_needed: bool, error: str | None = None
+) -> bool:
+    """The message is not there any more, or cannot be edited because of `error`; it is intended
+    again where it is needed."""
     status = MessageStatus.INTENT if is_needed else MessageStatus.GONE
     lost = connection.execute(
         sa.update(message)
         .where(message.c.id == known.id, message.c.ts == known.ts)
-        .values(status=status, ts=None, payload_hash="")
+        .values(status=status, ts=None, payload_hash="", error=error)
     )
     if is_needed and lost.rowcount:
         behind = run.c.version - 1

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from types import MappingProxyType
 
-from bot.blocks import answer, note, plan, reminder, request, status, text
+from bot.blocks import answer, fallback, note, plan, reminder, request, status, text
+from bot.blocks.fallback import Form
 from bot.blocks.payload import Payload
 from bot.view import ArtifactView, RequestView, RunView
 from orchestrator.store.tables import RequestKind, RevisionSource, RunStatus
@@ -53,12 +55,6 @@ def digest(payload: Payload) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
-def without_blocks(view: RunView, payload: Payload, code: str) -> Payload:
-    """What stands for a message of which Slack does not take the blocks: nothing is silent."""
-    who = text.mention(view.requester)
-    return Payload([], f"{who} {payload.text} (Slack refused to show the whole of it: {code}.)")
-
-
 def is_passing(key: str) -> bool:
     """Whether a message is taken away when it is no longer wanted."""
     return key.startswith("note:")
@@ -80,18 +76,46 @@ def waiting(view: RunView) -> set[str]:
     return keys
 
 
-def attachments(view: RunView) -> list[Attachment]:
-    """The files of the thread: they come with the answer."""
+def needed(view: RunView) -> set[str]:
+    """The keys of the messages that people cannot do without: what waits for them, and the end."""
+    keys = waiting(view) | {item.key for item in _answers(view)}
+    if not view.status.is_live:
+        keys |= {item.key for item in [*_notes(view), *list(_plans(view))[-1:]]}
+    return keys
+
+
+def attachments(
+    view: RunView, forms: Mapping[str, Form] = MappingProxyType({})
+) -> list[Attachment]:
+    """The files of the thread: they come with the answer, and with messages whose form is too
+    plain to hold all they say."""
+    cut = [
+        Attachment(f"whole:{item.key}", f"{view.name}.txt", _whole_title(view, item), words)
+        for item in wanted(view)
+        if not item.key.startswith(ANSWER) and (words := _cut_off(item, forms))
+    ]
     if view.answer is None:
-        return []
+        return cut
     files = _numbered([_made(view, artifact) for artifact in view.artifacts])
-    document = answer.document(view)
-    if document is None:
-        return files
     number = view.answer.revision
+    document = answer.document(view)
+    if document is None and forms.get(f"{ANSWER}{number}"):
+        document = view.answer.text
+    if not document:
+        return [*cut, *files]
     title = f"The answer of {view.name}" + (f", version {number}" if number > 1 else "")
     whole = Attachment(f"answer-file:{number}", f"{view.name}.md", title, document)
-    return [whole, *files]
+    return [*cut, whole, *files]
+
+
+def _cut_off(item: Wanted, forms: Mapping[str, Form]) -> str:
+    """All that a message says, where its form does not hold it; else nothing."""
+    form = forms.get(item.key, Form.FULL)
+    return "" if fallback.is_whole(item.payload, form) else fallback.words_of(item.payload)
+
+
+def _whole_title(view: RunView, item: Wanted) -> str:
+    return f"{view.name}, the whole message ({item.key})"
 
 
 def _made(view: RunView, artifact: ArtifactView) -> Attachment:

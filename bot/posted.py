@@ -21,8 +21,11 @@ def mark(intent: Message) -> dict[str, Any]:
 
 
 async def find(client: AsyncWebClient, intent: Message, view: RunView) -> dict[str, Any] | None:
-    """The message that was posted for `intent`, if one was."""
-    is_answer = intent.key.startswith(messages.ANSWER)
+    """The message that was posted for `intent`, if one was.
+
+    A draft of an answer counts, unless it is known to be one that cannot be edited.
+    """
+    is_answer = intent.key.startswith(messages.ANSWER) and intent.error is None
     async for posted in _posted_since(client, intent):
         metadata = posted.get("metadata") or {}
         is_it = metadata.get("event_payload", {}).get("id") == intent.id

@@ -22,11 +22,13 @@ from sqlmodel import col, select
 
 from bot import intents, messages, posted, streaming
 from bot.abilities import Abilities
+from bot.blocks import fallback
+from bot.blocks.fallback import Form
 from bot.blocks.payload import Payload
 from bot.messages import Attachment, Wanted
 from bot.pace import Pace
 from bot.publishing import Publishing
-from bot.refusals import code_of
+from bot.refusals import Kind, asked_to_wait, code_of, kind_of
 from bot.soon import soon
 from bot.steps import Step, next_change, next_post
 from bot.streaming import Streams
@@ -44,13 +46,10 @@ _FIRST_REPLIES_S = 0.5
 _POSTS_PER_MINUTE = 60.0
 _POST_BURST = 4
 
-# What Slack says to a payload it does not take, whoever sends it.
-_BAD_PAYLOAD = frozenset(
-    {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long", "no_text"}
-)
-_TRANSIENT = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
-# What may be put right by people: invite the bot again, unarchive the channel.
-_AWAY = frozenset({"is_archived", "not_in_channel", "channel_not_found", "restricted_action"})
+# Refusals of one message after which the others of its thread no longer wait for it.
+_PATIENCE = 3
+# Refusals after which a file is not tried again, but told of in the thread.
+_NO_FILES = (Kind.TARGET, Kind.PLACE, Kind.FEATURE)
 _MOST_DELAY_S = 60.0
 _MOST_DELAY_AWAY_S = 900.0
 
@@ -61,6 +60,14 @@ class _Place:
 
     run_id: str
     is_urgent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Deferred:
+    """A message that Slack refuses for now: how often it did, and when to try again."""
+
+    times: int
+    again_at: float
 
 
 class _Elsewhere(Exception):
@@ -97,6 +104,8 @@ class Publisher:
         self._is_ending = False
         self._retry_at: dict[str, float] = {}
         self._failures: dict[str, int] = {}
+        self._deferred: dict[str, dict[str, _Deferred]] = {}
+        self._settled: dict[str, tuple[int, float]] = {}
         self._places = asyncio.Semaphore(_AT_ONCE)
         self._loop: asyncio.Task[None] | None = None
 
@@ -194,8 +203,8 @@ class Publisher:
                 continue
             if run_id in self._showing:
                 self._again.add(run_id)
-            elif self._queued_at.get(run_id) == version:
-                # Nothing is new since its edit was queued.
+            elif self._queued_at.get(run_id) == version or self._is_settled(run_id, version):
+                # Nothing is new since its edit was queued, or since only what waits was left.
                 continue
             elif self._retry_at.get(run_id, 0) <= self._now():
                 self._showing[run_id] = asyncio.create_task(self._show(run_id))
@@ -209,6 +218,8 @@ class Publisher:
                 )
                 self._failures.pop(run_id, None)
                 self._retry_at.pop(run_id, None)
+                self._deferred.pop(run_id, None)
+                self._settled.pop(run_id, None)
         except Exception as error:  # noqa: BLE001 - logged there, and tried again
             self._put_off(run_id, error)
         finally:
@@ -225,8 +236,7 @@ class Publisher:
     def _put_off(self, run_id: str, error: Exception) -> None:
         """Try again later, less and less often: the workspace is away, or it is our mistake."""
         failures = self._failures[run_id] = self._failures.get(run_id, 0) + 1
-        most = _MOST_DELAY_AWAY_S if code_of(error) in _AWAY else _MOST_DELAY_S
-        delay = _asked_to_wait(error) or min(most, 0.5 * 2 ** min(failures, 20))
+        delay = asked_to_wait(error) or _delay(failures, error)
         self._retry_at[run_id] = self._now() + delay
         log.warning("thread_not_shown", run=run_id, again_in_s=delay, error=_short(error))
 
@@ -252,7 +262,11 @@ class Publisher:
         while not self._is_ending:
             async with self._places:
                 view, rows = await self._read(run_id)
-                step = next_post(view, rows) or next_change(view, rows)
+                skip = self._skipped(run_id)
+                step = next_post(view, rows, skip) or next_change(view, rows, skip)
+                if step is None and skip:
+                    self._settle(run_id, view.version)
+                    return None
                 if step is None:
                     return view.version
                 pace = self._pace(view, step)
@@ -269,6 +283,20 @@ class Publisher:
             turn = pace
         return None
 
+    def _skipped(self, run_id: str) -> frozenset[str]:
+        """Return the keys of messages that are tried again later."""
+        deferred = self._deferred.get(run_id, {}).items()
+        return frozenset(key for key, one in deferred if one.again_at > self._now())
+
+    def _settle(self, run_id: str, version: int) -> None:
+        """Nothing is left of this version but what is tried again later."""
+        again_at = min(one.again_at for one in self._deferred[run_id].values())
+        self._settled[run_id] = (version, again_at)
+
+    def _is_settled(self, run_id: str, version: int) -> bool:
+        known, again_at = self._settled.get(run_id, (0, 0.0))
+        return known == version and again_at > self._now()
+
     def _queue(self, place: _Place, pace: Pace) -> None:
         if place not in self._queued:
             self._queued[place] = asyncio.create_task(self._change_in_turn(place, pace))
@@ -279,7 +307,7 @@ class Publisher:
             await pace.turn(urgent=place.is_urgent)
             async with self._places:
                 view, rows = await self._read(place.run_id)
-                step = next_change(view, rows)
+                step = next_change(view, rows, self._skipped(place.run_id))
                 if step is None:
                     pace.give_back()
                 else:
@@ -320,7 +348,9 @@ class Publisher:
             else:
                 await self._post(client, view, step, step.wanted)
         except SlackApiError as error:
-            await self._refused(view, step, error)
+            await self._refused(client, view, step, error)
+        else:
+            self._deferred.get(view.id, {}).pop(step.key, None)
 
     # --- the calls --------------------------------------------------------------------------
 
@@ -410,8 +440,8 @@ class Publisher:
             await self._abilities.plainer_was_taken(view.team_id)
 
     def _payload(self, view: RunView, known: Message, wanted: Wanted) -> Payload:
-        if known.error is not None:
-            return messages.without_blocks(view, wanted.payload, known.error)
+        if form := Form.of(known.error):
+            return fallback.in_form(wanted.payload, view.requester, form)
         if wanted.plainer is not None and self._abilities.is_plain(view.team_id):
             return wanted.plainer
         return wanted.payload
@@ -424,32 +454,79 @@ class Publisher:
 
     # --- when Slack says no -----------------------------------------------------------------
 
-    async def _refused(self, view: RunView, step: Step, error: SlackApiError) -> None:
-        """Slow down, go plainer, or record that it will not be: whatever fits the refusal."""
-        code = code_of(error)
-        if error.response.status_code == 429 or code == "ratelimited":
-            pause = _asked_to_wait(error) or 1.0
-            for pace in (self._updates[view.team_id], self._posts[view.channel or ""]):
-                pace.pause(pause)
+    async def _refused(
+        self, client: AsyncWebClient, view: RunView, step: Step, error: SlackApiError
+    ) -> None:
+        """Slow down, go plainer, post anew or try again later: whatever fits the refusal."""
+        match kind_of(error):
+            case Kind.WAIT:
+                pause = asked_to_wait(error) or 1.0
+                for pace in (self._updates[view.team_id], self._posts[view.channel or ""]):
+                    pace.pause(pause)
+                raise error
+            case Kind.PAYLOAD:
+                await self._go_plainer(view, step, code_of(error))
+            case Kind.TARGET if step.is_change:
+                await self._replace(client, view, step, code_of(error))
+            case _ if isinstance(step.wanted, Attachment) and kind_of(error) in _NO_FILES:
+                known = await self._row_of(view, step)
+                await self._note(known, status=MessageStatus.REFUSED, error=code_of(error))
+            case _:
+                self._defer(view.id, step.key, error)
+
+    def _defer(self, run_id: str, key: str, error: SlackApiError) -> None:
+        """Try a message again later. Raises the error where the others are to wait for it."""
+        deferred = self._deferred.setdefault(run_id, {})
+        before = deferred.get(key)
+        times = before.times + 1 if before else 1
+        delay = _delay(times, error)
+        is_patient = times < _PATIENCE
+        again_at = 0.0 if is_patient else self._now() + delay
+        deferred[key] = _Deferred(times, again_at)
+        if is_patient:
             raise error
-        if error.response.status_code >= 500 or code in _TRANSIENT | _AWAY:
-            raise error
+        log.warning("message_waits", run=run_id, key=key, error=_short(error), again_in_s=delay)
+
+    async def _go_plainer(self, view: RunView, step: Step, code: str) -> None:
+        """Let a refused message have a form that uses less of Slack."""
         can_be_plainer = isinstance(step.wanted, Wanted) and step.wanted.plainer is not None
-        if code in _BAD_PAYLOAD and can_be_plainer and not self._abilities.is_plain(view.team_id):
+        if can_be_plainer and not self._abilities.is_plain(view.team_id):
             log.warning("workspace_refuses_plan_blocks", team=view.team_id, error=code)
             self._abilities.suspect(view.team_id)
             return
-        log.warning("message_refused", run=view.id, error=code)
-        known = await self._row_of(view, step)
-        if code in _BAD_PAYLOAD and can_be_plainer:
+        log.warning("message_refused", run=view.id, key=step.key, error=code)
+        if can_be_plainer:
             self._abilities.plainer_was_refused(view.team_id)
-        if code in _BAD_PAYLOAD and known.error is None:
-            await self._note(known, error=code)
-            return
+        known = await self._row_of(view, step)
+        form = Form.of(known.error).next if isinstance(step.wanted, Wanted) else None
+        if form is not None:
+            await self._note(known, error=form.after(code))
+        else:
+            await self._note(known, status=MessageStatus.REFUSED, error=code)
+
+    async def _replace(self, client: AsyncWebClient, view: RunView, step: Step, code: str) -> None:
+        """Post anew what people need of a message that cannot be edited; what they do not need
+        stays as it is until it has more to say."""
+        known = await self._row_of(view, step)
         if code == "message_not_found":
             await self._lost(view, known)
-            return
-        await self._note(known, status=MessageStatus.REFUSED, error=code)
+        elif step.wanted is None:
+            await self._note(known, status=MessageStatus.GONE, error=code)
+        elif step.key in messages.needed(view):
+            # Noted before it is done: the event of the deletion is not to be taken for a person's.
+            work = partial(intents.lose, known=known, is_needed=True, error=code)
+            await self._database.write(work)
+            await self._try_to_delete(client, known)
+        else:
+            assert isinstance(step.wanted, Wanted)
+            await self._note(known, payload_hash=messages.digest(step.wanted.payload))
+
+    async def _try_to_delete(self, client: AsyncWebClient, known: Message) -> None:
+        """Take away a message whose buttons would do nothing any more."""
+        try:
+            await client.chat_delete(channel=known.channel, ts=known.ts or "")
+        except SlackApiError as error:
+            log.info("message_not_deleted", error=_short(error))
 
     async def _row_of(self, view: RunView, step: Step) -> Message:
         """The row of the message, which is committed before its call is made."""
@@ -461,12 +538,11 @@ class Publisher:
             return (await session.exec(query)).one()
 
 
-def _asked_to_wait(error: Exception) -> float | None:
-    """Seconds Slack wants us to wait, where it said so."""
-    if not isinstance(error, SlackApiError):
-        return None
-    asked = error.response.headers.get("Retry-After")
-    return float(asked) if asked else None
+def _delay(times: int, error: Exception) -> float:
+    """Return the seconds until the next try, after so many."""
+    is_away = kind_of(error) in (Kind.PLACE, Kind.ACCOUNT, Kind.REVOKED)
+    most = _MOST_DELAY_AWAY_S if is_away else _MOST_DELAY_S
+    return min(most, 0.5 * 2.0 ** min(times, 20))
 
 
 def _short(error: Exception) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot import messages, streaming
+from bot.blocks import note
+from bot.blocks.fallback import Form
 from bot.messages import Attachment, Wanted
 from bot.view import RunView
 from orchestrator.store.tables import Message, MessageStatus
@@ -20,6 +22,14 @@ class Step:
     is_fresh: bool = False  # the row was made just now, so nothing can have been posted for it
 
     @property
+    def key(self) -> str:
+        """The key of the message or file within its run."""
+        if self.wanted is not None:
+            return self.wanted.key
+        assert self.row is not None
+        return self.row.key
+
+    @property
     def is_change(self) -> bool:
         """Whether it edits or deletes what is shown, of which Slack allows only so much."""
         return self.row is not None and self.row.status is MessageStatus.SHOWN
@@ -30,35 +40,56 @@ class Step:
         return isinstance(self.wanted, Wanted) and self.wanted.urgent
 
 
-def next_post(view: RunView, rows: Mapping[str, Message]) -> Step | None:
-    """The first message or file that is missing in the thread."""
-    missing: list[Wanted | Attachment] = [*messages.wanted(view), *messages.attachments(view)]
+def next_post(view: RunView, rows: Mapping[str, Message], skip: Container[str] = ()) -> Step | None:
+    """The first message or file that is missing in the thread, but for those to `skip`."""
+    forms = {key: Form.of(row.error) for key, row in rows.items()}
+    files = messages.attachments(view, forms)
+    missing: list[Wanted | Attachment] = [
+        *messages.wanted(view),
+        *files,
+        *_unattached(view, files, rows),
+    ]
     for item in missing:
         known = rows.get(item.key)
-        if known is None or known.status is MessageStatus.INTENT:
+        if item.key not in skip and (known is None or known.status is MessageStatus.INTENT):
             return Step(known, item)
     return None
 
 
-def next_change(view: RunView, rows: Mapping[str, Message]) -> Step | None:
-    """The first message in the thread that is not as it should be, or that should not be."""
+def _unattached(
+    view: RunView, files: Sequence[Attachment], rows: Mapping[str, Message]
+) -> list[Wanted]:
+    """Messages that stand for files which Slack does not take."""
+    return [
+        Wanted(f"unattached:{file.key}", note.unattached(view, file.name))
+        for file in files
+        if (row := rows.get(file.key)) is not None and row.status is MessageStatus.REFUSED
+    ]
+
+
+def next_change(
+    view: RunView, rows: Mapping[str, Message], skip: Container[str] = ()
+) -> Step | None:
+    """The first message in the thread that is not as it should be, or that should not be, but
+    for those to `skip`."""
     wanted = messages.wanted(view)
     for item in wanted:
         known = rows.get(item.key)
-        is_shown = known is not None and known.status is MessageStatus.SHOWN
-        if known and is_shown and known.payload_hash != messages.digest(item.payload):
+        if known is None or known.status is not MessageStatus.SHOWN or item.key in skip:
+            continue
+        if known.payload_hash != messages.digest(item.payload):
             return Step(known, item)
-    return _superfluous(view, wanted, rows)
+    return _superfluous(view, wanted, rows, skip)
 
 
 def _superfluous(
-    view: RunView, wanted: Sequence[Wanted], rows: Mapping[str, Message]
+    view: RunView, wanted: Sequence[Wanted], rows: Mapping[str, Message], skip: Container[str]
 ) -> Step | None:
     keys = {item.key for item in wanted}
     for key, known in rows.items():
         is_there = known.status in (MessageStatus.SHOWN, MessageStatus.INTENT)
         passes = messages.is_passing(key) or _is_left(view, known)
-        if passes and key not in keys and is_there:
+        if passes and key not in keys and key not in skip and is_there:
             return Step(known, None)
     return None
 

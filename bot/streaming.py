@@ -30,7 +30,7 @@ from bot.blocks import answer, markdown
 from bot.pace import Pace
 from bot.people import People
 from bot.publishing import Publishing
-from bot.refusals import code_of
+from bot.refusals import Kind, code_of, kind_of, may_be_done
 from bot.view import RunView
 from orchestrator.store.database import Database
 from orchestrator.store.tables import Message, MessageStatus, Run, RunStatus, new_row
@@ -51,18 +51,8 @@ _MOST_BYTES = 10_000
 # Longer than any attempt at an answer is silent.
 _SILENT_S = 3600.0
 
-# What a workspace says that will never show a stream, or not to this app.
-_NEVER = frozenset(
-    {
-        "feature_not_enabled",
-        "method_deprecated",
-        "missing_scope",
-        "not_allowed_token_type",
-        "team_not_supported",
-        "unknown_method",
-    }
-)
-_ENDED = frozenset({"message_not_in_streaming_state", "message_not_found"})
+# What an app is told that may not stream at all, beside what the workspace does not have.
+_NOT_ALLOWED = frozenset({"missing_scope", "not_allowed_token_type"})
 
 message: sa.Table = Message.__table__  # type: ignore[attr-defined]
 run: sa.Table = Run.__table__  # type: ignore[attr-defined]
@@ -251,11 +241,11 @@ class Streams:
         """Nothing was posted, as far as is known: the answer is posted as if nothing had been."""
         code = code_of(error)
         log.info("stream_refused", team=place.team_id, error=code)
-        if error.response.status_code >= 500:
+        if may_be_done(error):
             # It may be there all the same: the publisher looks for it.
             return
         await self._database.write(partial(forget, id_=place.row_id))
-        if code in _NEVER:
+        if kind_of(error) is Kind.FEATURE or code in _NOT_ALLOWED:
             await self._abilities.note_streams(place.team_id, has=False)
 
 
@@ -281,12 +271,16 @@ def is_begun(posted: Mapping[str, Any], view: RunView) -> bool:
 
 
 async def close(client: AsyncWebClient, row: Message) -> None:
-    """End the stream, so that the message can be edited like any other."""
+    """End the stream, so that the message can be edited like any other.
+
+    Whether it was to be ended is seen when it is edited. Raises where Slack asks to wait.
+    """
     try:
         await client.chat_stopStream(channel=row.channel, ts=row.ts or "")
     except SlackApiError as error:
-        if code_of(error) not in _ENDED:
+        if kind_of(error) is Kind.WAIT:
             raise
+        log.info("stream_not_stopped", error=code_of(error))
 
 
 # --- changes -------------------------------------------------------------------------------

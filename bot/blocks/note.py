@@ -122,6 +122,12 @@ def file_question(user_id: str, files: Sequence[str], *, is_direct: bool) -> Pay
     )
 
 
+def unattached(view: RunView, name: str) -> Payload:
+    """Say that a file of the run is not in its thread."""
+    sentence = f"Slack does not let me attach “{text.line(name, 80)}” of {view.name} here."
+    return Payload([text.rich_text(text.section(text.span(sentence)))], text.escape(sentence))
+
+
 def said(sentence: str, link: str | None = None) -> Payload:
     """One of our own sentences, for one reader: people named in it are shown by name.
 

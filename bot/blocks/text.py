@@ -63,6 +63,19 @@ def pieces(value: str, most: int) -> Iterator[str]:
         yield value
 
 
+def pieces_of_bytes(value: str, most: int) -> Iterator[str]:
+    """Cut `value` into pieces of at most `most` bytes of UTF-8, at ends of lines where there are
+    some. Such a piece has no more characters or UTF-16 units, either."""
+    while len(encoded := value.encode()) > most:
+        whole = encoded[:most].decode(errors="ignore")
+        cut = whole.rfind("\n", len(whole) // 2)
+        end = cut if cut > 0 else len(whole)
+        yield value[:end]
+        value = value[end:].removeprefix("\n")
+    if value:
+        yield value
+
+
 def escape(value: str) -> str:
     """Untrusted text for mrkdwn and for a message's `text`."""
     cleaned = text.clean(value)

@@ -14,6 +14,7 @@ from tests.acceptance.conftest import (
     done,
     has_button,
     is_answer,
+    is_note,
     proposed,
     same,
     says,
@@ -143,12 +144,31 @@ async def test_where_the_bot_was_taken_out_of_the_channel_the_answer_comes_when_
         assert [t for t in texts(await done(ada, mention, plan)) if t in ENDED] == ENDED
 
 
-async def test_a_message_that_is_too_long_is_posted_as_words(bot, ada, trouble):
+@pytest.mark.parametrize("times", [1, 2, 3])
+async def test_an_answer_whose_blocks_are_refused_keeps_its_words_and_has_a_file(
+    bot, ada, trouble, times
+):
     mention, plan = await proposed(ada, TASK)
-    trouble("chat.postMessage", "msg_too_long")
+    trouble("chat.postMessage", "msg_blocks_too_long", times=times)
     await ada.click(plan, "Approve")
-    answer = await ada.wait_for(mention, says("The answer", "refused to show"), PATIENCE_S)
+    answer = await ada.wait_for(mention, says("The answer", "put together from 3 of 3"), PATIENCE_S)
     assert f"<@{ada.id}>" in answer.text
+    assert ("Run again" in answer.buttons) == (times < 3)
+    await ada.wait_for(mention, lambda m: "answer of" in str(m.data.get("files")), PATIENCE_S)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_plan_whose_blocks_are_refused_can_be_approved(start_bot, ada, trouble, times):
+    model = HeldModel(Purpose.PLAN)
+    async with start_bot(model):
+        mention = await ada.mention("general", TASK)
+        await ada.wait_for(mention, is_note, PATIENCE_S)
+        trouble("chat.postMessage", "invalid_blocks", times=times)
+        model.let_go()
+        plan = await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
+        assert says("apples", "researcher")(plan)
+        await ada.click(plan, "Approve")
+        await done(ada, mention, plan)
 
 
 async def test_everything_that_comes_twice_has_one_effect(bot, ada, workspace, rows):
@@ -221,13 +241,16 @@ async def test_a_workspace_that_refuses_plan_blocks_gets_the_status_without_them
     assert all(b["type"] != "plan" for m in await done(ada, mention, plan) for b in m.blocks)
 
 
-async def test_a_message_whose_blocks_are_refused_is_posted_as_words(start_bot, ada, trouble):
+async def test_a_note_whose_blocks_are_refused_keeps_its_words_and_its_button(
+    start_bot, ada, trouble
+):
     trouble("chat.postMessage", "msg_blocks_too_long")
     model = HeldModel(Purpose.PLAN)
     async with start_bot(model):
         mention = await ada.mention("general", TASK)
-        note = await ada.wait_for(mention, says("planning", "refused to show"), PATIENCE_S)
+        note = await ada.wait_for(mention, says("I'm planning"), PATIENCE_S)
         assert f"<@{ada.id}>" in note.text
+        assert note.buttons == ["Stop"]
         model.let_go()
         await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
 

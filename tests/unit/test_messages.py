@@ -3,8 +3,6 @@
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
-
 from bot import messages
 from bot.view import AnswerView
 from orchestrator.store.tables import RequestKind, RevisionSource, RunStatus, SubtaskStatus
@@ -127,13 +125,3 @@ def test_the_same_view_has_the_same_digest_and_another_state_has_another():
         for state in (SubtaskStatus.RUNNING, SubtaskStatus.RUNNING, SubtaskStatus.SUCCEEDED)
     )
     assert one == same != other
-
-
-@pytest.mark.parametrize("code", ["invalid_blocks", "msg_too_long"])
-def test_a_message_without_blocks_says_why_and_mentions_who_asked(code):
-    view = run()
-    (wanted,) = messages.wanted(view)
-    shown = messages.without_blocks(view, wanted.payload, code)
-    assert shown.blocks == []
-    assert shown.text.startswith("<@U111> ")
-    assert code in shown.text
