@@ -29,8 +29,9 @@ SOME = [
     "update_failed",
     "something_new",
 ]
-# After these the token is void: the runs of the workspace end.
-GONE = {code for code, kind in CODES.items() if kind is Kind.REVOKED}
+# After these the token is void: the runs of the workspace end. A message that is said to be gone
+# was deleted by a person, and stays away; here it is there.
+GONE = {code for code, kind in CODES.items() if kind is Kind.REVOKED} | {"message_not_found"}
 
 
 def documented(method):
