@@ -18,7 +18,15 @@ run: sa.Table = Run.__table__  # type: ignore[attr-defined]
 
 def intend(connection: Connection, view: RunView, key: str) -> Message:
     """The row of a message that is about to be posted."""
-    values = new_row(Message, run_id=view.id, key=key, channel=view.channel, thread=view.thread)
+    assert view.channel is not None
+    return intend_at(connection, view.id, key, view.channel, view.thread)
+
+
+def intend_at(
+    connection: Connection, run_id: str, key: str, channel: str, thread: str | None = None
+) -> Message:
+    """The row of a message that is about to be posted in that channel."""
+    values = new_row(Message, run_id=run_id, key=key, channel=channel, thread=thread)
     connection.execute(sa.insert(message), [values])
     return Message(**values)
 

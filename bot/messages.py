@@ -76,6 +76,13 @@ def waiting(view: RunView) -> set[str]:
     return keys
 
 
+def everything_needed(view: RunView) -> list[Wanted]:
+    """The messages that people cannot do without, whether or not there is a thread for them."""
+    keys = needed(view)
+    every = [*_notes(view), *_plans(view), *_requests(view), *_answers(view)]
+    return [item for item in every if item.key in keys]
+
+
 def needed(view: RunView) -> set[str]:
     """The keys of the messages that people cannot do without: what waits for them, and the end."""
     keys = waiting(view) | {item.key for item in _answers(view)}

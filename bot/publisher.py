@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -20,11 +20,12 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlmodel import col, select
 
-from bot import intents, messages, posted, streaming
+from bot import elsewhere, intents, messages, posted, streaming
 from bot.abilities import Abilities
 from bot.blocks import fallback
 from bot.blocks.fallback import Form
 from bot.blocks.payload import Payload
+from bot.elsewhere import Elsewhere
 from bot.messages import Attachment, Wanted
 from bot.pace import Pace
 from bot.publishing import Publishing
@@ -48,6 +49,8 @@ _POST_BURST = 4
 
 # Refusals of one message after which the others of its thread no longer wait for it.
 _PATIENCE = 3
+# And after which people are told elsewhere, though it may pass: about a minute.
+_MUCH_PATIENCE = 6
 # Refusals after which a file is not tried again, but told of in the thread.
 _NO_FILES = (Kind.TARGET, Kind.PLACE, Kind.FEATURE)
 _MOST_DELAY_S = 60.0
@@ -64,10 +67,14 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class _Deferred:
-    """A message that Slack refuses for now: how often it did, and when to try again."""
+    """A message that Slack refuses for now: how often it did, and when to try again.
+
+    `is_told` says that its people are told elsewhere meanwhile.
+    """
 
     times: int
     again_at: float
+    is_told: bool
 
 
 class _Elsewhere(Exception):
@@ -91,6 +98,7 @@ class Publisher:
         self._clients = clients
         self._abilities = abilities
         self._streams = streams
+        self._elsewhere = Elsewhere(database)
         self._updates: defaultdict[str, Pace] = defaultdict(lambda: Pace(updates_per_minute))
         self._posts: defaultdict[str, Pace] = defaultdict(
             lambda: Pace(_POSTS_PER_MINUTE, _POST_BURST)
@@ -264,6 +272,8 @@ class Publisher:
                 view, rows = await self._read(run_id)
                 skip = self._skipped(run_id)
                 step = next_post(view, rows, skip) or next_change(view, rows, skip)
+                if step is None:
+                    await self._tell_elsewhere(view, rows)
                 if step is None and skip:
                     self._settle(run_id, view.version)
                     return None
@@ -292,6 +302,17 @@ class Publisher:
         """Nothing is left of this version but what is tried again later."""
         again_at = min(one.again_at for one in self._deferred[run_id].values())
         self._settled[run_id] = (version, again_at)
+
+    async def _tell_elsewhere(self, view: RunView, rows: Mapping[str, Message]) -> None:
+        """Tell people directly what they need and Slack does not take in the thread."""
+        deferred = self._deferred.get(view.id, {})
+        refused = {key for key, one in deferred.items() if one.is_told}
+        refused |= {key for key, row in rows.items() if row.status is MessageStatus.REFUSED}
+        if view.thread is None and refused:
+            refused |= messages.needed(view)
+        if refused or elsewhere.is_told(rows):
+            client = await self._clients(view.team_id)
+            await self._elsewhere.keep(client, view, rows, refused)
 
     def _is_settled(self, run_id: str, version: int) -> bool:
         known, again_at = self._settled.get(run_id, (0, 0.0))
@@ -482,7 +503,9 @@ class Publisher:
         delay = _delay(times, error)
         is_patient = times < _PATIENCE
         again_at = 0.0 if is_patient else self._now() + delay
-        deferred[key] = _Deferred(times, again_at)
+        is_closed = kind_of(error) in (Kind.PLACE, Kind.ACCOUNT)
+        is_told = times >= (_PATIENCE if is_closed else _MUCH_PATIENCE)
+        deferred[key] = _Deferred(times, again_at, is_told)
         if is_patient:
             raise error
         log.warning("message_waits", run=run_id, key=key, error=_short(error), again_in_s=delay)

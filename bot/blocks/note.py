@@ -122,6 +122,13 @@ def file_question(user_id: str, files: Sequence[str], *, is_direct: bool) -> Pay
     )
 
 
+def elsewhere(view: RunView, payload: Payload) -> Payload:
+    """A message of a run, for the person who asked for it, outside of its thread."""
+    place = f"<#{text.escape(view.channel or '')}>"
+    why = f"Slack does not let me show this in {place} at the moment, so you get it here."
+    return Payload([paragraph(why), *payload.blocks], payload.text)
+
+
 def unattached(view: RunView, name: str) -> Payload:
     """Say that a file of the run is not in its thread."""
     sentence = f"Slack does not let me attach “{text.line(name, 80)}” of {view.name} here."

@@ -11,8 +11,10 @@ from tests.acceptance.conftest import (
     PATIENCE_S,
     ROOT,
     HeldModel,
+    direct,
     has_button,
     is_note,
+    same,
     says,
 )
 
@@ -135,3 +137,44 @@ async def test_an_answer_that_grew_is_whole_in_the_end(
         await is_exact(ada, mention)
         messages = await ada.messages(ada.thread(mention))
         assert not any("I am writing the answer" in m.words for m in messages)
+
+
+# --- for ever ------------------------------------------------------------------------------
+
+
+async def test_a_plan_that_a_closed_place_never_takes_is_decided_in_a_direct_message(
+    start_bot, ada, refuse, workspace
+):
+    model = HeldModel(Purpose.PLAN)
+    async with start_bot(model):
+        mention = await ada.mention("general", TASK)
+        await ada.wait_for(mention, is_note, PATIENCE_S)
+        refuse("chat.postMessage", "restricted_action_thread_locked", times=3)
+        model.let_go()
+        plan = await ada.wait_for(direct(ada), has_button("Approve"), PATIENCE_S)
+        assert says("does not let me show this", "apples")(plan)
+        # What is closed for long is opened in the end.
+        await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
+        await ada.click(plan, "Approve")
+        await is_exact(ada, mention)
+        told = await ada.messages(direct(ada))
+        assert len([m for m in told if "does not let me" in m.words]) == 1
+        await ada.wait_for(
+            direct(ada), same(plan, lambda m: "Approve" not in m.buttons), PATIENCE_S
+        )
+
+
+async def test_the_answer_of_a_run_whose_channel_is_archived_comes_directly(
+    start_bot, ada, workspace, expected_refusals
+):
+    expected_refusals.add("is_archived")
+    model = HeldModel(Purpose.SYNTHESIS)
+    async with start_bot(model):
+        mention = await ada.mention("general", TASK)
+        plan = await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
+        await ada.click(plan, "Approve")
+        await ada.wait_for(mention, says("2 of 2 done"), PATIENCE_S)
+        await ada.archive("general")
+        model.let_go()
+        answer = await ada.wait_for(direct(ada), says(ANSWERED), PATIENCE_S)
+        assert "Run again" in answer.buttons
