@@ -12,12 +12,14 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlmodel import col, select
 
+from bot.admission import Admission
 from bot.blocks import text
 from bot.blocks.text import mention
 from bot.incoming import is_organisation
 from bot.memory import Memory
-from bot.people import People, Standing
+from bot.people import People
 from bot.refusals import code_of
+from bot.starters import Standing, Starters
 from orchestrator.commands import Actor
 from orchestrator.errors import NotAllowed, NotFound
 from orchestrator.store.database import Database
@@ -41,11 +43,17 @@ class Access:
         database: Database,
         clients: Callable[[str], Awaitable[AsyncWebClient]],
         people: People,
+        default_starters: Starters,
+        bot_runs_per_hour: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._clients = clients
         self._people = people
+        self.default_starters = default_starters
+        self.admission = Admission(
+            database, people, self._starters, self._is_member, bot_runs_per_hour
+        )
         self._channels: Memory[Actor, frozenset[str]] = Memory(_REMEMBERED_S, clock)
         self._groups: Memory[_Group, frozenset[str]] = Memory(_REMEMBERED_S, clock)
 
@@ -61,6 +69,8 @@ class Access:
         actor = at_home(run, actor)
         if not await self._may(run, policy, actor) and not await self.is_admin(actor):
             raise NotAllowed(await self._who_may(run, policy))
+        if policy is None or policy.who is not WhoActs.APPROVERS:
+            await self.admission.check(actor, run.channel)
         return run
 
     async def find(self, run_id: str, actor: Actor) -> Run:
@@ -99,6 +109,12 @@ class Access:
             return None
         async with self._database.read() as session:
             return await session.get(ChannelPolicy, (team_id, channel))
+
+    async def _starters(self, team_id: str, channel: str | None) -> Starters:
+        policy = await self.policy(team_id, channel)
+        if policy is None or policy.starters is None:
+            return self.default_starters
+        return Starters(tuple(policy.starters))
 
     async def channels(self, actor: Actor) -> frozenset[str]:
         """The channels that both this person and the bot are in."""
@@ -140,7 +156,9 @@ class Access:
                 assert policy is not None
                 return await self._is_among(policy.approvers, actor)
             case _:
-                return run.requester == actor.user_id
+                is_theirs = run.requester == actor.user_id
+                # What a bot asked for is for everybody who may start runs there.
+                return is_theirs or await self.admission.is_bot(Actor(run.team_id, run.requester))
 
     async def _is_among(self, approvers: list[str], actor: Actor) -> bool:
         if actor.user_id in approvers:

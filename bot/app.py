@@ -95,9 +95,11 @@ async def open_bot(
     )
     unsubscribe_downloads = orchestrator.subscribe(partial(_download, downloads))
     downloads.start()
-    clock = Clock(orchestrator, installations, people, settings, publisher.wake)
+    access = Access(
+        database, installations.client, people, settings.may_start, settings.bot_runs_per_hour
+    )
+    clock = Clock(orchestrator, installations, people, access, settings, publisher.wake)
     clock.start()
-    access = Access(database, installations.client, people)
     bot = Bot(orchestrator, publisher, access, people, settings, installations)
     try:
         yield bot

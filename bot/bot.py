@@ -25,7 +25,7 @@ from bot.publisher import Publisher
 from bot.refusals import Kind, code_of, kind_of
 from bot.settings import BotSettings
 from bot.view import RunView, run_view
-from orchestrator.commands import Actor, Command, Done, Reject, Stop
+from orchestrator.commands import Actor, Command, Create, Done, Reject, Stop
 from orchestrator.errors import NotFound, Outdated, Refused
 from orchestrator.orchestrator import Orchestrator
 
@@ -83,6 +83,13 @@ class Bot:
         run = await self.access.check(await self._run_of(command), actor, withdraws=withdraws)
         return await self.orchestrator.do(command, at_home(run, actor), claim=claim)
 
+    async def create(
+        self, command: Create, actor: Actor, *, claim: str | None = None, wakes: bool = True
+    ) -> Done:
+        """Begin a run for a person who may start one there. Raises Refused."""
+        await self.access.admission.check(actor, command.channel)
+        return await self.orchestrator.do(command, actor, claim=claim, wakes=wakes)
+
     def begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Do `work` even if nobody waits for it any more."""
         task = asyncio.create_task(work)
@@ -109,7 +116,9 @@ class Bot:
 
     async def view(self, run_id: str, actor: Actor) -> RunView:
         """The view of a run, if this person may see it. Raises NotFound."""
-        await self.access.find(run_id, actor)
+        run = await self.access.find(run_id, actor)
+        if run.requester != actor.user_id:
+            await self.access.admission.check(at_home(run, actor), run.channel)
         async with self.orchestrator.database.read() as session:
             view = await run_view(session, run_id)
         if view is None:

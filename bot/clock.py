@@ -19,6 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from sqlmodel import col, select
 
 from bot import digest, schedules
+from bot.access import Access
 from bot.blocks import schedules as blocks
 from bot.blocks.payload import Payload
 from bot.installations import Installations
@@ -27,7 +28,7 @@ from bot.refusals import Kind, code_of, kind_of
 from bot.settings import BotSettings
 from orchestrator import deadlines
 from orchestrator.commands import Actor, FireSchedule, PauseSchedule
-from orchestrator.errors import NotInstalled, Outdated, Refused
+from orchestrator.errors import NotAllowed, NotInstalled, Outdated, Refused
 from orchestrator.orchestrator import Orchestrator, defaults_of
 from orchestrator.store.clock import CLOCK, now, set_clock
 from orchestrator.store.tables import Schedule
@@ -50,6 +51,7 @@ class Clock:
         orchestrator: Orchestrator,
         installations: Installations,
         people: People,
+        access: Access,
         settings: BotSettings,
         wake: Callable[[], None],
         clock: Callable[[], datetime] = now,
@@ -58,6 +60,7 @@ class Clock:
         self._database = orchestrator.database
         self._installations = installations
         self._people = people
+        self._access = access
         self._settings = settings
         self._wake = wake
         self._now = clock
@@ -172,6 +175,11 @@ class Clock:
         person = await self._people.find(schedule.team_id, schedule.user_id)
         if person is None or person.is_gone:
             return "The account of whoever made it was deactivated."
+        try:
+            actor = Actor(schedule.team_id, schedule.user_id)
+            await self._access.admission.check(actor, schedule.channel)
+        except NotAllowed as refusal:
+            return str(refusal)
         try:
             channel = (await client.conversations_info(channel=schedule.channel))["channel"]
         except SlackApiError as error:

@@ -80,7 +80,7 @@ class Reader:
         names = await self._names.of(self._team_id, markup.references(whole))
         ts, thread = message["ts"], message.get("thread_ts")
         return Said(
-            actor=Actor(self._team_id, message["user"]),
+            actor=Actor(self._team_id, speaker_of(message)),
             channel=channel,
             ts=ts,
             thread=None if thread == ts else thread,
@@ -184,7 +184,7 @@ def concerns_us(event: JsonObject) -> bool:
     if not isinstance(event.get("channel"), str):
         return False
     if event["type"] == "app_mention":
-        return _is_said(event)
+        return _is_said(event) or _is_said_by_bot(event)
     match event.get("subtype"):
         case "message_changed":
             return _is_changed(event)
@@ -214,6 +214,17 @@ def _is_said(message: JsonObject) -> bool:
     return all(isinstance(name, str) and name for name in named) and (
         message.get("subtype") != "bot_message"
     )
+
+
+def _is_said_by_bot(message: JsonObject) -> bool:
+    """Whether a bot without a user, such as a webhook, said it."""
+    return all(isinstance(message.get(key), str) and message[key] for key in ("bot_id", "ts"))
+
+
+def speaker_of(message: JsonObject) -> str:
+    """Return the id of who said it: a user's, or a bot's that is none."""
+    speaker: str = message.get("user") or message["bot_id"]
+    return speaker
 
 
 def _inner(event: JsonObject, key: str) -> JsonObject:

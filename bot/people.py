@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,22 +13,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.memory import Memory
 from bot.refusals import Kind, kind_of
+from bot.starters import Standing
 
 _UTC = "UTC"
 _REMEMBERED_S = 60.0
 # Slack's own account says of itself that it is no bot.
 _SLACKBOT = "USLACKBOT"
 _BOTS = ("is_bot", "is_workflow_bot", "is_connector_bot")
-
-
-class Standing(StrEnum):
-    """What somebody is in the workspace, or organisation, in which the app is installed."""
-
-    MEMBER = "member"
-    GUEST = "guest"
-    PARTNER = "partner"
-    BOT = "bot"
-    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)

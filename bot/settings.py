@@ -7,9 +7,10 @@ import binascii
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
-from orchestrator.errors import ConfigurationError
+from bot.starters import Starters
+from orchestrator.errors import ConfigurationError, InvalidInput
 from orchestrator.settings import Settings
 from orchestrator.store.database import parse, sqlite_path
 
@@ -62,6 +63,16 @@ class BotSettings(Settings):
         alias="SLACK_API_URL",
         pattern="^https?://",
         description="Another server that speaks Slack's Web API, such as the local workspace.",
+    )
+    starters: str = Field(
+        default="members",
+        description="Who may start runs and act on them: `members` (full members of the "
+        "workspace), `guests`, `partners` (people of other companies in shared channels), and ids "
+        "of people, user groups, channels (everybody in them) and bots, with commas. Channels can "
+        "differ: `/orchestrate policy`.",
+    )
+    bot_runs_per_hour: int = Field(
+        default=6, ge=0, description="Runs that one bot, where bots may, starts in an hour."
     )
     updates_per_minute: int = Field(
         default=40,
@@ -116,6 +127,20 @@ class BotSettings(Settings):
     def has_oauth(self) -> bool:
         """Whether many workspaces can install the app."""
         return bool(self.slack_client_id or self.slack_client_secret)
+
+    @field_validator("starters")
+    @classmethod
+    def _check_starters(cls, value: str) -> str:
+        try:
+            Starters.of(value.split(","))
+        except InvalidInput as error:
+            raise ValueError(str(error)) from error
+        return value
+
+    @property
+    def may_start(self) -> Starters:
+        """Who may start runs where nothing was set for the channel."""
+        return Starters.of(self.starters.split(","))
 
     def check_bot_token(self) -> str:
         """The bot token. Raises ConfigurationError that says where to get it."""

@@ -253,9 +253,11 @@ class FireSchedule:
 
 @dataclass(frozen=True, slots=True)
 class SetPolicy:
-    """Who may act on the runs of a channel, and what starts there without anybody's approval.
+    """Who may act on the runs of a channel, who may start them, and what starts there without
+    anybody's approval.
 
-    `approvers` are ids of users and user groups. Plans of up to `auto_usd` and `auto_subtasks`
+    `approvers` are ids of users and user groups. `starters` are kinds of people and ids; None is
+    as the settings say. Plans of up to `auto_usd` and `auto_subtasks`
     start by themselves; where both are None, none does.
     """
 
@@ -264,6 +266,7 @@ class SetPolicy:
     approvers: tuple[str, ...] = ()
     auto_usd: Decimal | None = None
     auto_subtasks: int | None = None
+    starters: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,9 +155,12 @@ def multi_select(
 
 def checkbox(value: str, label: str, *, is_ticked: bool = False) -> Element:
     """A single box to tick."""
-    box = option(value, label)
-    element: Element = {"type": "checkboxes", "options": [box]}
-    return {**element, "initial_options": [box]} if is_ticked else element
+    return checkboxes([option(value, label)], [value] if is_ticked else [])
+
+
+def checkboxes(options: Sequence[Element], ticked: Iterable[str] = ()) -> Element:
+    """Boxes to tick."""
+    return {**multi_select(options, ticked), "type": "checkboxes"}
 
 
 def can_be_option(value: str) -> bool:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from bot.blocks import text
 from bot.blocks.elements import (
     Element,
+    checkboxes,
     input_block,
     multi_select,
     option,
     paragraph,
     plain,
+    text_input,
 )
 from bot.blocks.payload import Block
+from bot.starters import Starters
 from orchestrator.commands import SetPolicy
 from orchestrator.errors import InvalidInput
 from orchestrator.store.tables import ChannelPolicy, WhoActs
@@ -26,6 +30,10 @@ VIEW = "channel_policy"
 Values = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 _WHO, _PEOPLE, _GROUPS, _USD, _SUBTASKS = "who", "people", "groups", "usd", "subtasks"
+_START, _START_PEOPLE, _START_GROUPS = "start", "start_people", "start_groups"
+_START_BOTS = "start_bots"
+_KINDS = {"guests": "Guests of this workspace", "partners": "People of other companies"}
+_MOST_BOTS = 500
 _MOST_GROUPS = 100
 _MOST_USD = 1_000_000
 _MOST_SUBTASKS = 500
@@ -45,7 +53,12 @@ def form(policy: ChannelPolicy, groups: Mapping[str, str]) -> dict[str, Any]:
         "submit": plain("Save"),
         "callback_id": VIEW,
         "private_metadata": json.dumps({"channel": policy.channel}),
-        "blocks": [*_who(policy), *_approvers(policy, groups), *_limits(policy)],
+        "blocks": [
+            *_who(policy),
+            *_approvers(policy, groups),
+            *_starters(policy, groups),
+            *_limits(policy),
+        ],
     }
 
 
@@ -53,7 +66,7 @@ def read(channel: str, values: Values) -> SetPolicy:
     """What was put into the dialog. Raises InvalidInput."""
     chosen = _entry(values, _WHO)["selected_option"]["value"]
     people = _entry(values, _PEOPLE).get("selected_users") or []
-    groups = [each["value"] for each in _entry(values, _GROUPS).get("selected_options") or []]
+    groups = _chosen(values, _GROUPS)
     subtasks = _number(values, _SUBTASKS)
     return SetPolicy(
         channel=channel,
@@ -61,7 +74,19 @@ def read(channel: str, values: Values) -> SetPolicy:
         approvers=(*people, *groups),
         auto_usd=_number(values, _USD),
         auto_subtasks=None if subtasks is None else int(subtasks),
+        starters=_read_starters(values).words,
     )
+
+
+def _read_starters(values: Values) -> Starters:
+    people = _entry(values, _START_PEOPLE).get("selected_users") or []
+    bots = re.split(r"[\s,;]+", _entry(values, _START_BOTS).get("value") or "")
+    kinds, groups = _chosen(values, _START), _chosen(values, _START_GROUPS)
+    return Starters.of([*kinds, *people, *groups, *bots])
+
+
+def _chosen(values: Values, block_id: str) -> list[str]:
+    return [each["value"] for each in _entry(values, block_id).get("selected_options") or []]
 
 
 def _who(policy: ChannelPolicy) -> list[Block]:
@@ -84,11 +109,43 @@ def _approvers(policy: ChannelPolicy, groups: Mapping[str, str]) -> list[Block]:
     if named := [id_ for id_ in policy.approvers if not id_.startswith("S")]:
         people["initial_users"] = named
     blocks = [input_block(_PEOPLE, "Approvers", people, optional=True)]
+    return [*blocks, *_groups(_GROUPS, "User groups that approve", policy.approvers, groups)]
+
+
+def _groups(
+    block_id: str, label: str, chosen: Sequence[str], groups: Mapping[str, str]
+) -> list[Block]:
     options = [option(id_, text.line(name, 70)) for id_, name in groups.items()][:_MOST_GROUPS]
-    if options:
-        chosen = multi_select(options, policy.approvers)
-        blocks.append(input_block(_GROUPS, "User groups that approve", chosen, optional=True))
-    return blocks
+    if not options:
+        return []
+    return [input_block(block_id, label, multi_select(options, chosen), optional=True)]
+
+
+def _starters(policy: ChannelPolicy, groups: Mapping[str, str]) -> list[Block]:
+    """Who may start runs, beside the full members of the workspace."""
+    starters = policy.starters or []
+    people: Element = {"type": "multi_users_select"}
+    if named := [id_ for id_ in starters if id_ not in _KINDS and id_[0] in "UW"]:
+        people["initial_users"] = named
+    bots = " ".join(id_ for id_ in starters if id_ not in _KINDS and id_.startswith("B"))
+    return [
+        input_block(
+            _START,
+            "Who may start runs and act on them, beside members",
+            checkboxes([option(kind, label) for kind, label in _KINDS.items()], starters),
+            optional=True,
+            hint="Runs cost money and use the tools that I have.",
+        ),
+        input_block(_START_PEOPLE, "Others who may start runs", people, optional=True),
+        *_groups(_START_GROUPS, "User groups that may start runs", starters, groups),
+        input_block(
+            _START_BOTS,
+            "Bots that may start runs",
+            text_input(bots, most=_MOST_BOTS),
+            optional=True,
+            hint="Their ids, such as B0123456789. How many runs an hour they start is limited.",
+        ),
+    ]
 
 
 def _limits(policy: ChannelPolicy) -> list[Block]:

@@ -393,7 +393,7 @@ async def _run_again(bot: Bot, click: Click) -> None:
     run = await bot.access.find(click.value, click.actor)
     again = Create(task=run.task, channel=run.channel, context=run.context)
     claim = f"again:{click.trigger_id}"
-    done = await bot.orchestrator.do(again, at_home(run, click.actor), claim=claim)
+    done = await bot.create(again, at_home(run, click.actor), claim=claim)
     bot.publisher.wake()
     await click.say(
         f"{done.sentence} It has a thread of its own.", await _thread_of(bot, click, done.run_id)

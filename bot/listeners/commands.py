@@ -122,7 +122,7 @@ async def _orchestrate(bot: Bot, reader: Reader, typed: Typed) -> None:
         return
     await check_in(typed.client, typed.channel)
     create = Create(task=task, channel=typed.channel, context=legend)
-    await bot.orchestrator.do(create, typed.actor, claim=typed.claim)
+    await bot.create(create, typed.actor, claim=typed.claim)
     bot.publisher.wake()
 
 

@@ -27,7 +27,7 @@ from bot.conversation import Reader, Said, concerns_us, through_app
 from bot.downloads import attached_to
 from bot.incoming import team_of
 from orchestrator import control
-from orchestrator.commands import Command, Create, Guide, Replan, Restate, Retry, Stop
+from orchestrator.commands import Actor, Command, Create, Guide, Replan, Restate, Retry, Stop
 from orchestrator.errors import AlreadyTaken, Outdated
 from orchestrator.store.tables import Run, RunStatus
 
@@ -99,11 +99,17 @@ class _Listener:
         elif event.get("subtype") == "message_changed":
             await self._edited(event)
         elif await self._is_by_person(event):
-            said = await self._reader.said(event["channel"], event)
-            if event["type"] == "app_mention" and not said.files:
-                said = replace(said, files=(attached_to(said.channel, said.ts),))
+            said = await self._said(event)
             await self._answering(said, partial(self._understand, said))
+        elif await self._is_by_admitted_bot(event):
+            await _once(partial(self._create_for_bot, await self._said(event)))
         return self.begun
+
+    async def _said(self, event: Event) -> Said:
+        said = await self._reader.said(event["channel"], event)
+        if event["type"] == "app_mention" and not said.files:
+            return replace(said, files=(attached_to(said.channel, said.ts),))
+        return said
 
     @property
     def _reader(self) -> Reader:
@@ -111,13 +117,21 @@ class _Listener:
 
     async def _is_by_person(self, message: conversation.JsonObject) -> bool:
         """Whether a person said it, if only through an app: what bots say could go on for ever."""
-        if message["user"] == self.own_user:
+        if "user" not in message or message["user"] == self.own_user:
             return False
         who = (self.team_id, message["user"])
         if through_app(message):
             return await self.bot.names.is_person(*who)
         # What a bot uploads comes as if a person had.
         return "files" not in message or not await self.bot.names.is_bot(*who)
+
+    async def _is_by_admitted_bot(self, event: Event) -> bool:
+        """Whether a bot mentions us that may start runs, and another one now."""
+        bot_id = event.get("bot_id") or ""
+        if event["type"] != "app_mention" or not bot_id or event.get("user") == self.own_user:
+            return False
+        actor = Actor(self.team_id, conversation.speaker_of(event))
+        return await self.bot.access.admission.admits_bot(actor, bot_id, event["channel"])
 
     async def _answering(self, said: Said, work: Callable[[], Awaitable[None]]) -> None:
         await answering(partial(_once, work), partial(self._tell, said))
@@ -145,11 +159,21 @@ class _Listener:
 
     async def _create(self, said: Said) -> None:
         """Begin a run, which goes on once everybody has their first reply."""
-        command = Create(said.text, said.channel, said.root, context=said.legend, files=said.files)
-        if said.thread:
-            command = await self._with_thread(said, command)
-        do = self.bot.orchestrator.do
+        command = await self._task_of(said)
+        done = await self.bot.create(command, said.actor, claim=said.key, wakes=False)
+        self.begun = done.run_id
+
+    async def _create_for_bot(self, said: Said) -> None:
+        """Begin a run for a bot, which is not told of anything in words."""
+        run = await self._latest_run(said) if said.thread else None
+        if not said.text or (run is not None and run.status.is_live):
+            return
+        command, do = await self._task_of(said), self.bot.orchestrator.do
         self.begun = (await do(command, said.actor, claim=said.key, wakes=False)).run_id
+
+    async def _task_of(self, said: Said) -> Create:
+        command = Create(said.text, said.channel, said.root, context=said.legend, files=said.files)
+        return await self._with_thread(said, command) if said.thread else command
 
     async def _with_thread(self, said: Said, command: Create) -> Create:
         """The command with what was said in the thread so far, the files that came with it, and
@@ -180,6 +204,7 @@ class _Listener:
 
     async def _ask_about(self, said: Said, files: tuple[str, ...]) -> None:
         """Ask what to do with files that came without words."""
+        await self.bot.access.admission.check(said.actor, said.channel)
         await self._take(said)
         question = note.file_question(said.actor.user_id, files, is_direct=said.channel[:1] == "D")
         await self.client.chat_postMessage(

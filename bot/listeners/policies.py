@@ -46,6 +46,8 @@ async def open_form(bot: Bot, actor: Actor, channel: str, trigger_id: str) -> No
     # The command is only good for three seconds.
     opened = await client.views_open(trigger_id=trigger_id, view=modals.loading(_TITLE))
     known = await bot.access.policy(actor.team_id, channel) or _unset(bot, actor.team_id, channel)
+    if known.starters is None:
+        known.starters = list(bot.access.default_starters.words)
     form = policy.form(known, await bot.access.groups(actor.team_id, actor.user_id))
     await fill(client, opened["view"]["id"], form)
 

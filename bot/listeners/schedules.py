@@ -118,6 +118,7 @@ async def _add(bot: Bot, typed: Typed, said: str) -> Payload:
     cron, asked = parts(said)
     task, _ = await Reader(bot.names, actor.team_id, None).task(asked)
     await check_in(typed.client, typed.channel)
+    await bot.access.admission.check(actor, typed.channel)
     add = AddSchedule(
         task=task,
         channel=typed.channel,

@@ -101,4 +101,4 @@ async def _begin(
     )
     # The same dialog is only sent once, whatever Slack makes of it.
     with suppress(AlreadyTaken):
-        await bot.orchestrator.do(create, actor, claim=f"shortcut:{view['id']}")
+        await bot.create(create, actor, claim=f"shortcut:{view['id']}")

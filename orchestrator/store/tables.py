@@ -597,8 +597,9 @@ class Schedule(_Table, table=True):
 
 
 class ChannelPolicy(_Table, table=True):
-    """What holds in one channel: who may act (`approvers` are ids of users and user groups), and
-    up to how many USD and subtasks a plan starts without being asked about."""
+    """What holds in one channel: who may act (`approvers` are ids of users and user groups), who
+    may start runs (`starters`; None: as the settings say), and up to how many USD and subtasks a
+    plan starts without being asked about."""
 
     __tablename__ = "channel_policy"
 
@@ -606,6 +607,7 @@ class ChannelPolicy(_Table, table=True):
     channel: str = Field(primary_key=True)
     who: WhoActs = _choice(WhoActs, WhoActs.REQUESTER)
     approvers: list[str] = Field(default_factory=list, sa_type=JSON)
+    starters: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     auto_usd: Decimal | None = Field(default=None, max_digits=14, decimal_places=6)
     auto_subtasks: int | None = None
     updated_by: str | None = None

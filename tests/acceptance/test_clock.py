@@ -29,9 +29,8 @@ class DrivenClock:
     def __init__(self, bot, **changed):
         self.moment = datetime.now(UTC)
         settings = bot.settings.model_copy(update=changed)
-        people = People(bot.installations.client)
-        here = (bot.orchestrator, bot.installations, people, settings, bot.publisher.wake)
-        self.jobs = Clock(*here, clock=lambda: self.moment)
+        here = (bot.orchestrator, bot.installations, People(bot.installations.client), bot.access)
+        self.jobs = Clock(*here, settings, bot.publisher.wake, clock=lambda: self.moment)
 
 
 @pytest.fixture

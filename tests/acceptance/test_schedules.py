@@ -44,6 +44,7 @@ class DrivenClock:
             bot.orchestrator,
             bot.installations,
             People(bot.installations.client),
+            bot.access,
             bot.settings,
             bot.publisher.wake,
             lambda: self.moment,

@@ -24,6 +24,12 @@ def partner(workspace):
 
 
 @pytest.fixture
+def settings(settings):
+    """People of other companies may start runs."""
+    return settings.model_copy(update={"starters": "members,partners"})
+
+
+@pytest.fixture
 def theirs(workspace, partner):
     """A channel that the partner hosts."""
     home = workspace.companies.home

@@ -4,6 +4,7 @@ import pytest
 
 from bot.access import Access
 from bot.people import People
+from bot.starters import Starters
 from orchestrator.commands import Actor
 
 TEAM = "T1"
@@ -39,5 +40,5 @@ class Slack:
 )
 async def test_only_members_of_a_workspace_administer_it(user, is_admin):
     slack = Slack(user)
-    access = Access(None, slack, People(slack))
+    access = Access(None, slack, People(slack), Starters(), 6)
     assert await access.is_admin(Actor(TEAM, "U1")) is is_admin

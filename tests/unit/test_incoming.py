@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from slack_bolt.request.async_request import AsyncBoltRequest
 
 from bot.incoming import Source, is_organisation, lacking
-from bot.people import Person, Standing
+from bot.people import Person
+from bot.starters import Standing
 
 OURS = {
     "enterprise_id": "E-ours",

@@ -48,12 +48,12 @@ def values(who, people=(), groups=(), usd=None, subtasks=None):
 def test_what_was_put_into_the_dialog_is_read():
     typed = values("approvers", ["U1", "W2"], ["S1"], "0.50", "3")
     assert dialog.read("C1", typed) == SetPolicy(
-        "C1", WhoActs.APPROVERS, ("U1", "W2", "S1"), Decimal("0.50"), 3
+        "C1", WhoActs.APPROVERS, ("U1", "W2", "S1"), Decimal("0.50"), 3, starters=()
     )
 
 
 def test_what_was_left_empty_is_no_limit():
-    assert dialog.read("C1", values("channel")) == SetPolicy("C1", WhoActs.CHANNEL)
+    assert dialog.read("C1", values("channel")) == SetPolicy("C1", WhoActs.CHANNEL, starters=())
 
 
 def test_the_dialog_shows_what_holds():
