@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import structlog
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.listener.async_listener_start_handler import AsyncListenerStartHandler
+from slack_bolt.middleware.async_middleware import AsyncMiddleware
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
@@ -25,15 +26,17 @@ from bot.abilities import Abilities
 from bot.access import Access
 from bot.bot import Bot
 from bot.clock import Clock
+from bot.connections import Respond, explained, open_session
 from bot.conversation import is_deletion
 from bot.downloads import Downloads
 from bot.ending import told_to_end
-from bot.incoming import lacking, locate, source_of
+from bot.incoming import is_installed, lacking, locate, source_of
 from bot.installations import Authorize, Installations, OneToken, Tokens
 from bot.logging import begin_request
 from bot.people import People
 from bot.publisher import Publisher
 from bot.publishing import Publishing
+from bot.refusals import Kind, code_of, kind_of
 from bot.settings import BotSettings
 from bot.slack_calls import SlackCalls
 from bot.socket_mode import SocketMode
@@ -43,9 +46,14 @@ from orchestrator.events import Event, EventKind
 from orchestrator.model.base import Model
 from orchestrator.orchestrator import Orchestrator
 
+if TYPE_CHECKING:
+    # A web server takes memory that is not needed otherwise.
+    from bot.health import WayIn
+
 log = structlog.get_logger(__name__)
 
 _CALL_SECONDS = 15
+_SERVER_ERROR = 500
 
 
 @asynccontextmanager
@@ -54,7 +62,7 @@ async def open_client(
 ) -> AsyncIterator[AsyncWebClient]:
     """A client for the Web API, here or elsewhere, that keeps its connections."""
     url = settings.slack_api_url.rstrip("/") + "/"
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(_CALL_SECONDS)) as session:
+    async with open_session(_CALL_SECONDS) as session:
         client = AsyncWebClient(token=token, base_url=url, session=session)
         # Only what was never sent is sent again here: who posts knows how to find what was posted.
         client.retry_handlers = [
@@ -137,7 +145,7 @@ def app_of(
         name="orchestrator",
         client=client,
         authorize=Authorize(bot.installations),  # type: ignore[arg-type] # it takes these, too
-        before_authorize=_locate,
+        before_authorize=_Locate(),
         signing_secret=signing_secret,
         request_verification_enabled=signing_secret is not None,
         ignoring_self_events_enabled=False,
@@ -145,8 +153,9 @@ def app_of(
     )
     app.listener_runner.listener_start_handler = _Kept(bot)
     app.middleware(_note_request)
-    app.middleware(_ignore_unreadable)
+    app.middleware(_respond_over_ours)
     app.middleware(_ignore_own)
+    app.error(_broken)
     listeners.register(app, bot)
     return app
 
@@ -163,12 +172,27 @@ class _Kept(AsyncListenerStartHandler):
             self._bot.keep(task)
 
 
-async def _locate(
-    context: AsyncBoltContext, body: dict[str, Any], next_: Callable[[], Awaitable[None]]
-) -> None:
-    """Find out for which installation a payload is, before Bolt asks for its token."""
-    locate(body, context)
-    await next_()
+class _Locate(AsyncMiddleware):
+    """Finds out for which installation a payload is, before Bolt asks for its token.
+
+    Nothing can come of a payload that lacks what all of its kind have; sent again it would be the
+    same. It is no function, because Bolt itself breaks on such payloads when it calls one.
+    """
+
+    async def async_process(
+        self,
+        *,
+        req: AsyncBoltRequest,
+        resp: BoltResponse,
+        next: Callable[[], Awaitable[Any]],  # noqa: A002 - Bolt calls it so
+    ) -> BoltResponse | None:
+        """Go on with what is readable."""
+        if lacks := lacking(req.body):
+            log.warning("payload_unreadable", kind=req.body.get("type"), lacks=lacks)
+            return BoltResponse(status=200)
+        locate(req.body, req.context)
+        await next()
+        return None
 
 
 async def _note_request(context: AsyncBoltContext, next_: Callable[[], Awaitable[None]]) -> None:
@@ -178,16 +202,25 @@ async def _note_request(context: AsyncBoltContext, next_: Callable[[], Awaitable
     await next_()
 
 
-async def _ignore_unreadable(
-    body: dict[str, Any], next_: Callable[[], Awaitable[None]]
-) -> BoltResponse | None:
-    """Nothing can come of a payload that lacks what all of its kind have; sent again it would be
-    the same."""
-    if lacks := lacking(body):
-        log.warning("payload_unreadable", kind=body.get("type"), lacks=lacks)
+async def _broken(
+    error: Exception, body: dict[str, Any], context: AsyncBoltContext
+) -> BoltResponse:
+    """Let Slack tell again of what broke, unless the app is not installed there: then it was
+    Bolt that could not tell the person so."""
+    if not is_installed(context):
+        log.warning("not_installed", kind=body.get("type"), error=repr(error)[:200])
         return BoltResponse(status=200)
+    log.error("request_broke", kind=body.get("type"), exc_info=error)
+    return BoltResponse(status=500)
+
+
+async def _respond_over_ours(
+    context: AsyncBoltContext, next_: Callable[[], Awaitable[None]]
+) -> None:
+    """Bolt would open a connection of its own for each response_url."""
+    assert context.client is not None
+    context["respond"] = Respond(context.response_url, context.client.session)
     await next_()
-    return None
 
 
 async def _ignore_own(
@@ -207,7 +240,7 @@ async def connected(
     settings: BotSettings, model: Model | None = None, *, works: bool = True
 ) -> AsyncIterator[Bot]:
     """The bot in the workspace of its tokens, listening over Socket Mode; unless it `works`,
-    attempts are left to other processes."""
+    attempts are left to other processes. Its health is served meanwhile, where that is set."""
     bot_token, app_token = settings.check_bot_token(), settings.check_app_token()
     async with open_client(settings) as client:
         await check_token(bot_token, settings)
@@ -217,35 +250,37 @@ async def connected(
             open_bot(orchestrator, client, OneToken(bot_token), settings) as bot,
         ):
             handler = SocketMode(app_of(bot, client), app_token)
-            try:
-                await handler.connect_async()
-                log.info("connected", url=settings.slack_api_url)
-                yield bot
-            finally:
-                await handler.close_async()
+            async with health_of(orchestrator, settings, handler.problem):
+                try:
+                    await handler.connect_async()
+                    log.info("connected", url=settings.slack_api_url)
+                    yield bot
+                finally:
+                    await handler.close_async()
 
 
 async def run_socket_mode(
     settings: BotSettings, model: Model | None = None, *, works: bool = True
 ) -> None:
     """Be the bot over Socket Mode until the process is told to end."""
-    async with (
-        connected(settings, model, works=works) as bot,
-        health_of(bot.orchestrator, settings),
-    ):
+    async with connected(settings, model, works=works):
         await told_to_end()
 
 
 @asynccontextmanager
-async def health_of(orchestrator: Orchestrator, settings: BotSettings) -> AsyncIterator[None]:
-    """Answer who asks how the process is, where the settings say on which port."""
+async def health_of(
+    orchestrator: Orchestrator, settings: BotSettings, way_in: WayIn | None = None
+) -> AsyncIterator[None]:
+    """Answer who asks how the process is, where the settings say on which port.
+
+    `way_in` returns why Slack does not reach the process, if it does not.
+    """
     if settings.health_port is None:
         yield
         return
-    # A web server takes memory that is not needed otherwise.
     from bot.health import serving_health
 
-    async with serving_health(orchestrator, settings):
+    async with serving_health(orchestrator, settings, way_in):
         yield
 
 
@@ -277,10 +312,23 @@ def _explained(settings: BotSettings, token: str, hint: str) -> Iterator[None]:
     try:
         yield
     except SlackApiError as error:
+        raise ConfigurationError(_refusal(error, settings, token, hint)) from error
+    except (OSError, TimeoutError, aiohttp.ClientError, SlackClientError) as error:
+        url = settings.slack_api_url
         raise ConfigurationError(
-            f"Slack does not accept {token} ({error.response.get('error')}). {hint}."
+            explained(error, url)
+            or f"{url} cannot be reached. Check SLACK_API_URL and the network."
         ) from error
-    except (OSError, TimeoutError, SlackClientError) as error:
-        raise ConfigurationError(
-            f"{settings.slack_api_url} cannot be reached. Check SLACK_API_URL and the network."
-        ) from error
+
+
+def _refusal(error: SlackApiError, settings: BotSettings, token: str, hint: str) -> str:
+    """Return what to do about an answer of Slack: it may have trouble of its own."""
+    status, code, kind = error.response.status_code, code_of(error), kind_of(error)
+    if kind is Kind.WAIT:
+        return "Slack limits how often it may be asked just now. Start again in a minute."
+    if not code and status < _SERVER_ERROR:
+        return f"{settings.slack_api_url} does not answer as Slack does (HTTP status {status})."
+    if kind is Kind.PASSING:
+        said = code or f"the HTTP status {status}"
+        return f"Slack has trouble of its own ({said}). Start again when it is over."
+    return f"Slack does not accept {token} ({code}). {hint}."

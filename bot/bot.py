@@ -81,7 +81,9 @@ class Bot:
         """
         withdraws = isinstance(command, Stop | Reject)
         run = await self.access.check(await self._run_of(command), actor, withdraws=withdraws)
-        return await self.orchestrator.do(command, at_home(run, actor), claim=claim)
+        done = await self.orchestrator.do(command, at_home(run, actor), claim=claim)
+        self.publisher.urge(run.id)
+        return done
 
     async def create(
         self, command: Create, actor: Actor, *, claim: str | None = None, wakes: bool = True
@@ -229,8 +231,9 @@ async def problem_in(work: Work) -> str | None:
         if kind_of(error) is Kind.CLICK:
             log.warning("click_came_too_late", error=code_of(error))
             return "That took too long for Slack. Please click again."
-        if isinstance(error, SlackApiError) and kind_of(error) in (Kind.PASSING, Kind.WAIT):
-            log.warning("slack_refused", error=code_of(error))
+        is_away = isinstance(error, SlackClientError | aiohttp.ClientError)
+        if is_away and kind_of(error) in (Kind.PASSING, Kind.WAIT):
+            log.warning("slack_refused", error=code_of(error) or repr(error)[:200])
             return "Slack could not do that just now. Please try again."
         log.exception("listener_broke")
         return note.broken(request_id())

@@ -237,6 +237,19 @@ def _gone(event: JsonObject) -> JsonObject:
     return _inner(event, "previous_message") or {"ts": event.get("deleted_ts")}
 
 
+def mention_with_files(event: JsonObject, own_user: str | None = None) -> JsonObject | None:
+    """Return the message in a channel of which the event tells, if it mentions the bot, or
+    anybody where `own_user` is not known. The event of the mention itself may lack the files."""
+    if event.get("type") != "message" or event.get("channel_type") == "im":
+        return None
+    is_edit = event.get("subtype") == "message_changed"
+    message = _inner(event, "message") if is_edit else event
+    is_new = is_edit or event.get("subtype") in (None, "file_share", "thread_broadcast")
+    is_mention = f"<@{own_user or ''}" in str(message.get("text"))
+    is_whole = isinstance(event.get("channel"), str) and isinstance(message.get("ts"), str)
+    return message if is_new and is_mention and is_whole else None
+
+
 def is_deletion(event: JsonObject) -> bool:
     """Whether a message is gone; where there are replies to it, a tombstone takes its place."""
     is_buried = _inner(event, "message").get("subtype") == "tombstone"

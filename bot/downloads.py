@@ -6,17 +6,26 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from urllib.parse import urlsplit
 
 import aiohttp
 import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exception,
+    wait_exponential,
+    wait_random_exponential,
+)
 
 from bot.contents import new_file
 from bot.conversation import files_of
-from bot.refusals import Kind, kind_of
+from bot.refusals import Kind, asked_to_wait, kind_of
 from orchestrator.attachments import Attachments, PendingFile
 from orchestrator.commands import NewFile
 from orchestrator.errors import NotInstalled
@@ -28,7 +37,12 @@ Clients = Callable[[str], Awaitable[AsyncWebClient]]
 Ready = Callable[[], Awaitable[None]]
 
 _SWEEP_SECONDS = 5.0
-_AGAIN_S = 1.0
+# Slack tells of a message twice: as a mention, and with its files. So long the second is waited
+# for, looked at after each of these, before Slack is asked for the files.
+_TOLD_AFTER_S = (0.0, 0.1, 0.4, 0.5, 1.0)
+# How often Slack is asked, and the most seconds in between where it does not say.
+_MOST_LOOKS = 5
+_MOST_AGAIN_S = 30.0
 _AT_ONCE = 4
 _TRIES = 4
 _SECONDS = 60.0
@@ -38,11 +52,15 @@ _ELSEWHERE = frozenset({"hidden_by_limit", "tombstone", "external"})
 
 _HOSTS = (".slack.com", ".slack-gov.com")
 _MESSAGE = "message:"
+_NOT_FOUND = (
+    "Slack did not say whether files are attached to this message, so I go on without them. If "
+    "there are any, attach them to a new mention."
+)
 
 
 def attached_to(channel: str, ts: str) -> NewFile:
-    """Stands for whatever is attached to a message, until that has been looked up: Slack does
-    not always tell of it together with the message."""
+    """Return what stands for all that is attached to a message: Slack does not always tell of
+    it together with the message."""
     return NewFile("", "", 0, f"{_MESSAGE}{channel}:{ts}")
 
 
@@ -54,7 +72,11 @@ class _Unavailable(Exception):
 
 
 class _TryAgain(Exception):
-    """It may work a moment later."""
+    """It may work a moment later, or, where Slack said so, after `after_s` seconds."""
+
+    def __init__(self, after_s: float = 0.0) -> None:
+        super().__init__()
+        self.after_s = after_s
 
 
 class Downloads:
@@ -125,25 +147,54 @@ class Downloads:
             await self._attachments.read(file, content)
 
     async def _look_up(self, file: PendingFile) -> None:
-        """Put what is attached to a message in the place of what stands for it."""
+        """Put what is attached to a message in the place of what stands for it.
+
+        The event of the message tells, to whichever process; where it does not come, Slack is
+        asked, and where Slack does not say, the run goes on without.
+        """
+        try:
+            if not await self._is_told(file):
+                await self._find(file)
+        except (_TryAgain, TimeoutError):
+            await self._attachments.refuse(file, _NOT_FOUND)
+        self.wake()
+
+    async def _is_told(self, file: PendingFile) -> bool:
+        for wait_s in _TOLD_AFTER_S:
+            await asyncio.sleep(wait_s)
+            if await self._attachments.take_told(file):
+                return True
+        return False
+
+    async def _find(self, file: PendingFile) -> None:
+        """Ask Slack, a few times at most. Raises _TryAgain, TimeoutError."""
+        looking = AsyncRetrying(
+            retry=retry_if_exception_type((_TryAgain, TimeoutError)),
+            stop=stop_after_attempt(_MOST_LOOKS),
+            wait=wait_exception(_asked_s) + wait_random_exponential(max=_MOST_AGAIN_S),
+            before_sleep=partial(_log_look, file.run_id),
+            reraise=True,
+        )
+        await looking(self._look, file)
+
+    async def _look(self, file: PendingFile) -> None:
+        async with asyncio.timeout(_SECONDS):
+            if not await self._attachments.take_told(file):
+                await self._attachments.replace(file, await self._ask(file))
+
+    async def _ask(self, file: PendingFile) -> tuple[NewFile, ...]:
+        """Return what Slack says is attached to the message. Raises _TryAgain."""
         channel, _, ts = file.source.removeprefix(_MESSAGE).partition(":")
         try:
-            async with self._places, asyncio.timeout(_SECONDS):
-                client = await self._clients(file.team_id)
-                found = await client.conversations_replies(channel=channel, ts=ts, limit=1)
-        except (TimeoutError, NotInstalled, aiohttp.ClientError, SlackClientError) as error:
-            if _passes(error):
-                log.warning("message_not_looked_up", run=file.run_id, exc_info=True)
-                asyncio.get_running_loop().call_later(_AGAIN_S, self.wake)
-                return
-            log.warning("message_not_found", run=file.run_id)
-            await self._attachments.replace(file, ())
-            return
-        messages = [m for m in found["messages"] if m["ts"] == ts]
-        files = files_of(messages[0]) if messages else ()
-        await self._attachments.replace(file, files)
-        if files:
-            self.wake()
+            client = await self._clients(file.team_id)
+            found = await client.conversations_replies(channel=channel, ts=ts, limit=1)
+        except (NotInstalled, aiohttp.ClientError, SlackClientError) as error:
+            if not _passes(error):
+                log.warning("message_not_found", run=file.run_id)
+                return ()
+            after_s = asked_to_wait(error) or 0.0
+            raise _TryAgain(after_s) from error
+        return next((files_of(m) for m in found["messages"] if m["ts"] == ts), ())
 
     async def _refuse(self, file: PendingFile, why: str) -> None:
         await self._attachments.refuse(file, f"“{safe_name(file.name)}” was not read: {why}")
@@ -177,7 +228,7 @@ class Downloads:
         headers = {"Authorization": f"Bearer {client.token}"}
         async with client.session.get(url, headers=headers, allow_redirects=False) as response:
             if response.status == 429 or response.status >= 500:
-                raise _TryAgain(response.status)
+                raise _TryAgain
             if response.status != 200:
                 raise _Unavailable("Slack does not let me download it.")
             content = bytearray()
@@ -186,6 +237,15 @@ class Downloads:
                 if len(content) > self._limit:
                     raise _Unavailable(f"it has more than {self._limit // 1_000_000} MB.")
         return bytes(content)
+
+
+def _asked_s(error: BaseException) -> float:
+    """Return the seconds after which Slack wants to be asked again."""
+    return error.after_s if isinstance(error, _TryAgain) else 0.0
+
+
+def _log_look(run_id: str, state: RetryCallState) -> None:
+    log.warning("message_not_looked_up", run=run_id, tries=state.attempt_number)
 
 
 def _passes(error: Exception) -> bool:

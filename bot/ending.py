@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import sys
+from types import FrameType
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_FIRST_PROCESS = 1
+
+
+def end_when_told() -> None:
+    """Let SIGTERM end the process from now on, also while it starts, with exit code 0.
+
+    Process 1, such as that of a container, ignores signals that it has no handler for.
+    """
+    signal.signal(signal.SIGTERM, _leave)
 
 
 async def told_to_end() -> None:
@@ -17,3 +29,13 @@ async def told_to_end() -> None:
     await told.wait()
     for number in _SIGNALS:
         loop.remove_signal_handler(number)
+        if os.getpid() == _FIRST_PROCESS:
+            signal.signal(number, _leave_at_once)
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    sys.exit()
+
+
+def _leave_at_once(number: int, _frame: FrameType | None) -> None:
+    os._exit(128 + number)

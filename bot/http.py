@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
+from urllib.parse import parse_qsl
 
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
 from slack_bolt.app.async_app import AsyncApp
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -26,6 +29,9 @@ from orchestrator.orchestrator import Orchestrator
 EVENTS_PATH = "/slack/events"
 # Slack's largest requests, submitted modals, are far below.
 _MOST_BODY = 4_000_000
+_MOST_CHECK = 1_000
+_FORM = "application/x-www-form-urlencoded"
+_UNFRAMED = {"X-Frame-Options": "DENY", "Content-Security-Policy": "frame-ancestors 'none'"}
 
 
 @contextlib.asynccontextmanager
@@ -73,15 +79,48 @@ def web_app(bot: Bot, app: AsyncApp) -> Starlette:
     handler = AsyncSlackRequestHandler(app)
 
     async def slack(request: Request) -> Response:
-        if not request.headers.get("x-slack-request-timestamp", "").isdigit():
+        if await _checks_certificate(request):
+            return Response()
+        if not _may_be_signed(request.headers):
             return JSONResponse({"error": "invalid request"}, 401)
+        if not _is_readable(await request.body(), request.headers.get("content-type", "")):
+            return JSONResponse({"error": "unreadable request"}, 400)
         return await handler.handle(request)
 
     async def oauth(request: Request) -> Response:
-        return await handler.handle(request)
+        response = await handler.handle(request)
+        response.headers.update(_UNFRAMED)
+        return response
 
-    routes = [Route(EVENTS_PATH, slack, methods=["POST"]), *health.routes(bot.orchestrator)]
+    methods = ["GET", "POST"]
+    routes = [Route(EVENTS_PATH, slack, methods=methods), *health.routes(bot.orchestrator)]
     if app.oauth_flow is not None and bot.settings.has_oauth:
         flow = app.oauth_flow
         routes += [Route(flow.install_path, oauth), Route(flow.redirect_uri_path, oauth)]
     return Starlette(routes=routes, max_body_size=_MOST_BODY)
+
+
+async def _checks_certificate(request: Request) -> bool:
+    """Return whether Slack only looks at our certificate, which it does without a signature."""
+    if request.method == "GET":
+        return request.query_params.get("ssl_check") == "1"
+    body = await request.body()
+    is_short = len(body) < _MOST_CHECK
+    return is_short and ("ssl_check", "1") in parse_qsl(body.decode(errors="replace"))
+
+
+def _may_be_signed(headers: Headers) -> bool:
+    """Return whether the signature can be checked at all."""
+    signature = headers.get("x-slack-signature", "")
+    return headers.get("x-slack-request-timestamp", "").isdecimal() and signature.isascii()
+
+
+def _is_readable(body: bytes, content_type: str) -> bool:
+    """Return whether a body is what Slack sends: an object in JSON, or a form that may have one."""
+    try:
+        text = body.decode()
+        if content_type.startswith(_FORM):
+            text = dict(parse_qsl(text, keep_blank_values=True)).get("payload", "{}")
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False

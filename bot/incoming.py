@@ -66,6 +66,11 @@ def note_team(context: AsyncBoltContext, team_id: str) -> None:
     context[_TEAM] = team_id
 
 
+def is_installed(context: AsyncBoltContext) -> bool:
+    """Return whether an installation was found that the payload is for."""
+    return _TEAM in context
+
+
 def team_of(context: AsyncBoltContext) -> str:
     """Return the team whose installation the payload is for: a workspace or an organisation."""
     team_id: str = context[_TEAM]
@@ -116,12 +121,14 @@ def _mentioned(body: Body) -> tuple[str, ...]:
 # --- the shape of a payload ------------------------------------------------------------------
 
 _CLICK = ("user.id", "trigger_id", "actions.0.action_id")
-_DIALOG = ("user.id", "view.id", "view.blocks", "view.title.text", "view.private_metadata")
+_VIEW = ("id", "type", "blocks", "title.text", "private_metadata")
+_DIALOG = ("user.id", *(f"view.{part}" for part in _VIEW))
 _NEEDED = {
     "block_actions": _CLICK,
     "view_submission": (*_DIALOG, "view.state.values"),
     "message_action": ("user.id", "trigger_id", "channel.id", "message.ts"),
     "command": ("user_id", "channel_id", "trigger_id"),
+    "workflow_step_edit": ("workflow_step",),
 }
 
 

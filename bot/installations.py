@@ -25,6 +25,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.incoming import Source, note_team, source_of
 from bot.onlooker import Onlooker
 from bot.refusals import CODES, Kind, kind_of
+from bot.web_client import Budgets, WebClient
 from orchestrator import teams
 from orchestrator.errors import NotInstalled
 from orchestrator.store.database import Database
@@ -137,6 +138,7 @@ class Installations:
         self._looking: dict[Key, asyncio.Task[_Known | None]] = {}
         self._homes: dict[str, Key] = {}
         self._keys: dict[str, Key] = {}
+        self._budgets = Budgets()
         self._bots: dict[str, Key] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closing = False
@@ -177,7 +179,7 @@ class Installations:
             return None
         if known.is_org and source.workspace is not None:
             await self._note(source.workspace, known.team_id)
-        return Authorized(known.team_id, known.identity)
+        return Authorized(known.team_id, known.identity, self._client_of(known.token))
 
     async def _mentioned(self, source: Source) -> _Known | None:
         """Of an event that several installations see, Slack names any one of them: it is for the
@@ -289,7 +291,8 @@ class Installations:
 
     def _client_of(self, token: Token) -> AsyncWebClient:
         """Return a client over the shared connections."""
-        return AsyncWebClient(
+        return WebClient(
+            self._budgets,
             token=token.value,
             base_url=self._client.base_url,
             session=self._client.session,
@@ -353,10 +356,12 @@ class Installations:
 
 @dataclass(frozen=True, slots=True)
 class Authorized:
-    """The installation that a payload is for: `team_id` is its team, `identity` the bot there."""
+    """The installation that a payload is for: `team_id` is its team, `identity` the bot there,
+    `client` acts as it."""
 
     team_id: str
     identity: AuthorizeResult
+    client: AsyncWebClient
 
 
 class Authorize(AsyncAuthorize):
@@ -373,6 +378,7 @@ class Authorize(AsyncAuthorize):
         if authorized is None:
             return None
         note_team(context, authorized.team_id)
+        context["client"] = authorized.client
         return authorized.identity
 
 

@@ -62,6 +62,14 @@ class Pace:
         self._credit = 1.0
         self._counted_at = self._blocked_until
 
+    def wait_s(self) -> float:
+        """Return the seconds until there is a turn, if nobody else takes it."""
+        self._count()
+        paused = self._blocked_until - self._clock()
+        ahead = sum(not waiting.done() for *_, waiting in self._waiting)
+        lacking = (ahead + 1 - self._credit) * self._interval
+        return max(0.0, paused) + max(0.0, lacking)
+
     def _serve(self) -> None:
         self._count()
         while self._waiting and self._credit >= 1 and self._clock() >= self._blocked_until:

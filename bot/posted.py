@@ -10,9 +10,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import messages, streaming
 from bot.messages import Attachment
 from bot.view import RunView
+from bot.web_client import patience
 from orchestrator.store.tables import Message
 
 _EVENT_TYPE = "orchestrator_message"
+# Where Slack is asked once a minute, three pages are read before it is begun anew.
+_PATIENCE_S = 180.0
 
 
 def mark(intent: Message) -> dict[str, Any]:
@@ -26,20 +29,22 @@ async def find(client: AsyncWebClient, intent: Message, view: RunView) -> dict[s
     A draft of an answer counts, unless it is known to be one that cannot be edited.
     """
     is_answer = intent.key.startswith(messages.ANSWER) and intent.error is None
-    async for posted in _posted_since(client, intent):
-        metadata = posted.get("metadata") or {}
-        is_it = metadata.get("event_payload", {}).get("id") == intent.id
-        if is_it or (is_answer and streaming.is_begun(posted, view)):
-            return dict(posted)
+    with patience(_PATIENCE_S):
+        async for posted in _posted_since(client, intent):
+            metadata = posted.get("metadata") or {}
+            is_it = metadata.get("event_payload", {}).get("id") == intent.id
+            if is_it or (is_answer and streaming.is_begun(posted, view)):
+                return dict(posted)
     return None
 
 
 async def has_file(client: AsyncWebClient, intent: Message, wanted: Attachment) -> bool:
     """Whether the file was uploaded for `intent`."""
-    async for posted in _posted_since(client, intent):
-        files = posted.get("files", [])
-        if any((f.get("name"), f.get("title")) == (wanted.name, wanted.title) for f in files):
-            return True
+    with patience(_PATIENCE_S):
+        async for posted in _posted_since(client, intent):
+            files = posted.get("files", [])
+            if any((f.get("name"), f.get("title")) == (wanted.name, wanted.title) for f in files):
+                return True
     return False
 
 

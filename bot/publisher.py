@@ -109,6 +109,7 @@ class Publisher:
         self._queued: dict[_Place, asyncio.Task[None]] = {}
         self._queued_at: dict[str, int] = {}
         self._again: set[str] = set()
+        self._urged: set[str] = set()
         self._is_ending = False
         self._retry_at: dict[str, float] = {}
         self._failures: dict[str, int] = {}
@@ -152,6 +153,12 @@ class Publisher:
     def wake(self) -> None:
         """Something was committed: look for threads that are behind now, not at the next sweep."""
         self._woken.set()
+
+    def urge(self, run_id: str) -> None:
+        """Let the next edit for a run go before those of others: somebody acted and waits to see
+        that it was taken."""
+        self._urged.add(run_id)
+        self.wake()
 
     async def deleted(self, team_id: str, channel: str, ts: str) -> None:
         """Somebody deleted a message: one of ours that people need comes anew."""
@@ -228,6 +235,7 @@ class Publisher:
                 self._retry_at.pop(run_id, None)
                 self._deferred.pop(run_id, None)
                 self._settled.pop(run_id, None)
+                self._urged.discard(run_id)
         except Exception as error:  # noqa: BLE001 - logged there, and tried again
             self._put_off(run_id, error)
         finally:
@@ -284,12 +292,13 @@ class Publisher:
                     turn = None
                     await self._take(view, step)
                     continue
+            is_urgent = step.is_urgent or run_id in self._urged
             if step.is_change:
                 # What is new in the thread must not wait behind it.
-                self._queue(_Place(run_id, step.is_urgent), pace)
+                self._queue(_Place(run_id, is_urgent), pace)
                 self._queued_at[run_id] = view.version
                 return None
-            await pace.turn(urgent=step.is_urgent)
+            await pace.turn(urgent=is_urgent)
             turn = pace
         return None
 
@@ -333,6 +342,7 @@ class Publisher:
                     pace.give_back()
                 else:
                     await self._take(view, step)
+                    self._urged.discard(place.run_id)
         except Exception as error:  # noqa: BLE001 - logged there, and tried again
             self._put_off(place.run_id, error)
         finally:

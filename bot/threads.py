@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.contents import JsonObject, Messages, Thread, seconds, time_of
 from bot.refusals import code_of
+from bot.web_client import patience
 
 log = structlog.get_logger(__name__)
 
@@ -22,9 +23,10 @@ _FIRST_PAGE = 200
 _PAGE = 999
 _WANTED = 400
 _MOST_CALLS = 6
-# A run is to start soon, with the thread or without.
+# A run is to start soon, with the thread or without. Apps that are distributed outside the
+# Marketplace may ask once a minute, for 15 messages.
 _SECONDS = 8.0
-
+_PATIENCE_S = 4.0
 
 _NOTHING = Thread(is_read=False)
 
@@ -33,8 +35,9 @@ async def read(client: AsyncWebClient, channel: str, ts: str) -> Thread:
     """Read a thread. It is only context: where Slack does not give it, that is all that is said."""
     looking = _Looking(client, channel, ts)
     try:
-        async with asyncio.timeout(_SECONDS):
-            await looking.read()
+        with patience(_PATIENCE_S):
+            async with asyncio.timeout(_SECONDS):
+                await looking.read()
     except (TimeoutError, aiohttp.ClientError, SlackClientError) as error:
         log.warning("thread_not_read", error=code_of(error) or repr(error))
     return looking.thread

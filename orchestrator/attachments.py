@@ -22,7 +22,9 @@ from orchestrator.files.extractor import Extractor
 from orchestrator.store import calls, changes
 from orchestrator.store.clock import now
 from orchestrator.store.database import Database
-from orchestrator.store.tables import LIVE, Artifact, FileStatus, Run
+from orchestrator.store.tables import LIVE, Artifact, FileStatus, Run, ToldFiles
+
+told: sa.Table = ToldFiles.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +85,22 @@ class Attachments:
         await self._settle(file, columns, None)
 
     async def replace(self, file: PendingFile, files: Sequence[NewFile]) -> None:
-        """A file stood for all that came with a message: it was these, or none."""
-        if await self._database.write(partial(_replace, file=file, files=files)):
+        """Put `files` in the place of one that stood for all of its source; there may be none."""
+        if await self._database.write(partial(_replace, id_=file.id, files=files)):
             self._wake(file.run_id)
+
+    async def tell(self, team_id: str, source: str, files: Sequence[NewFile]) -> None:
+        """Put `files` in the place of what stands for `source`, now or once a run waits for it."""
+        tell = partial(_tell, team_id=team_id, source=source, files=files)
+        for run_id in await self._database.write(tell):
+            self._wake(run_id)
+
+    async def take_told(self, file: PendingFile) -> bool:
+        """Put what was told of its source in the file's place; return whether it waits no more."""
+        is_settled, is_changed = await self._database.write(partial(_take_told, file=file))
+        if is_changed:
+            self._wake(file.run_id)
+        return is_settled
 
     async def _settle(
         self, file: PendingFile, columns: dict[str, Any], content: dict[str, Any] | None
@@ -114,19 +129,63 @@ def _content(extract: Extract, content: bytes) -> dict[str, Any]:
     return {"content": content, "text": extract.text or None, "shape": shape}
 
 
-def _replace(connection: Connection, file: PendingFile, files: Sequence[NewFile]) -> bool:
-    """Put `files` in the place of the one that stood for them, once."""
+def _replace(connection: Connection, id_: str, files: Sequence[NewFile]) -> str | None:
+    """Put `files` in the place of the one that stood for them, once; return the run that waits."""
     artifact = calls.artifact
-    gone = connection.execute(
-        sa.delete(artifact).where(artifact.c.id == file.id, artifact.c.status == FileStatus.PENDING)
-    )
-    if gone.rowcount != 1:
-        return False
-    rows = [creating.pending(file.run_id, new) for new in files[: creating.MOST_FILES]]
+    run_id = connection.execute(
+        sa.delete(artifact)
+        .where(artifact.c.id == id_, artifact.c.status == FileStatus.PENDING)
+        .returning(artifact.c.run_id)
+    ).scalar_one_or_none()
+    if run_id is None:
+        return None
+    rows = [creating.pending(run_id, new) for new in files[: creating.MOST_FILES]]
     if rows:
         connection.execute(sa.insert(artifact), rows)
-    _count(connection, file.run_id, len(rows) - 1)
-    return True
+    _count(connection, run_id, len(rows) - 1)
+    return str(run_id)
+
+
+def _tell(connection: Connection, team_id: str, source: str, files: Sequence[NewFile]) -> list[str]:
+    """Return the runs that waited for `source`; where none does, keep `files` for one to come."""
+    artifact, run = calls.artifact, changes.run
+    waiting = connection.execute(
+        sa.select(artifact.c.id)
+        .join(run, run.c.id == artifact.c.run_id)
+        .where(
+            run.c.team_id == team_id,
+            run.c.status.in_(LIVE),
+            run.c.files_pending > 0,
+            artifact.c.source == source,
+            artifact.c.status == FileStatus.PENDING,
+        )
+    ).scalars()
+    runs = [run_id for id_ in waiting.all() if (run_id := _replace(connection, id_, files))]
+    if not runs:
+        _forget_told(connection, team_id, source)
+        known = [asdict(file) for file in files]
+        changes.insert_once(connection, ToldFiles(team_id=team_id, source=source, files=known))
+    return runs
+
+
+def _take_told(connection: Connection, file: PendingFile) -> tuple[bool, bool]:
+    """Return whether the file waits no more, and whether that is new."""
+    artifact = calls.artifact
+    is_pending = (artifact.c.id == file.id) & (artifact.c.status == FileStatus.PENDING)
+    if connection.execute(sa.select(artifact.c.id).where(is_pending)).first() is None:
+        return True, False
+    known = _forget_told(connection, file.team_id, file.source)
+    if known is None:
+        return False, False
+    _replace(connection, file.id, [NewFile(**one) for one in known])
+    return True, True
+
+
+def _forget_told(connection: Connection, team_id: str, source: str) -> list[dict[str, Any]] | None:
+    """Return what was told of `source`, which is kept no longer; None where nothing was."""
+    which = (told.c.team_id == team_id) & (told.c.source == source)
+    known = connection.execute(sa.delete(told).where(which).returning(told.c.files))
+    return known.scalar_one_or_none()
 
 
 def _count(connection: Connection, run_id: str, more: int) -> None:

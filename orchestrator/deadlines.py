@@ -21,11 +21,13 @@ from orchestrator.store.tables import (
     RequestKind,
     RequestStatus,
     RunStatus,
+    ToldFiles,
     ToolCallRow,
     row,
 )
 
 processed: sa.Table = ProcessedEvent.__table__  # type: ignore[attr-defined]
+told: sa.Table = ToldFiles.__table__  # type: ignore[attr-defined]
 artifact: sa.Table = Artifact.__table__  # type: ignore[attr-defined]
 content: sa.Table = ArtifactContent.__table__  # type: ignore[attr-defined]
 tool_call: sa.Table = ToolCallRow.__table__  # type: ignore[attr-defined]
@@ -182,5 +184,7 @@ def _is_over(until: str | None, moment: datetime) -> bool:
 
 
 def forget_events(connection: Connection, taken_before: datetime) -> int:
-    """Drop the keys of events from outside that can no longer be delivered again; how many."""
+    """Drop the keys of events from outside that can no longer be delivered again, and the files
+    that came with them; return how many events there were."""
+    connection.execute(sa.delete(told).where(told.c.at < taken_before))
     return connection.execute(sa.delete(processed).where(processed.c.at < taken_before)).rowcount

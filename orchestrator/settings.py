@@ -9,6 +9,7 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from orchestrator.dotenv import DOTENV, check_dotenv
 from orchestrator.errors import ConfigurationError
 from orchestrator.files.limits import Limits
 
@@ -23,7 +24,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="ORCHESTRATOR_",
-        env_file=".env",
+        env_file=DOTENV,
+        env_ignore_empty=True,
         env_parse_none_str="none",
         extra="ignore",
         populate_by_name=True,
@@ -160,6 +162,7 @@ class Settings(BaseSettings):
     @classmethod
     def load(cls, **given: object) -> Self:
         """Read the environment. Raises ConfigurationError that names the variable at fault."""
+        check_dotenv()
         try:
             return cls(**given)  # type: ignore[arg-type]
         except ValidationError as error:

@@ -27,12 +27,13 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("tests")
 
 _OURS = ("ORCHESTRATOR_", "ANTHROPIC_", "SLACK_", "DATABASE_URL", "OTEL_")
+_NETWORK = ("_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch):
     """No setting of the machine reaches a test."""
-    for name in [name for name in os.environ if name.startswith(_OURS)]:
+    for name in [n for n in os.environ if n.startswith(_OURS) or n.upper().endswith(_NETWORK)]:
         monkeypatch.delenv(name)
 
 

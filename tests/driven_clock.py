@@ -2,7 +2,9 @@
 
 import asyncio
 import selectors
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
+
+from orchestrator.store.database import Database
 
 
 class _Jumping(selectors.DefaultSelector):
@@ -48,6 +50,20 @@ class DrivenLoop(asyncio.SelectorEventLoop):
         done = self.create_future()
         done.set_result(func(*args))
         return done
+
+
+class AwaitedDatabase(Database):
+    """A database that the driven clock waits for."""
+
+    async def write(self, work):
+        with asyncio.get_running_loop().standing_still():
+            return await super().write(work)
+
+    @asynccontextmanager
+    async def read(self):
+        with asyncio.get_running_loop().standing_still():
+            async with super().read() as session:
+                yield session
 
 
 def drive(coroutine):

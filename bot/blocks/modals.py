@@ -28,7 +28,7 @@ from bot.blocks.elements import (
 )
 from bot.blocks.payload import Block
 from bot.view import RequestView, RevisionView, RunView, SubtaskView
-from orchestrator.errors import InvalidInput
+from orchestrator.errors import InvalidInput, Outdated
 from orchestrator.plan import Plan, to_text
 from orchestrator.text import plural
 
@@ -54,6 +54,7 @@ View = dict[str, Any]
 
 _MOST_TITLE = 24
 _MOST_METADATA = 3000
+_OLD = "I was changed since this dialog was opened. Close it, and open it again."
 _NO_DRAFT: Draft = {}
 # Slack takes 250,000.
 _MOST_BYTES = 150_000
@@ -168,10 +169,28 @@ def edit(
     return _form(f"Edit {view.name}", blocks, ids.EDIT_VIEW, about, submit="Save")
 
 
+class About(dict[str, Any]):
+    """What a dialog is about. Raises Outdated for what it does not say."""
+
+    def __missing__(self, key: str) -> Any:
+        raise Outdated(_OLD)
+
+
+def about(view: Mapping[str, Any]) -> About:
+    """Return what an open or submitted dialog is about. Raises Outdated for one that another
+    version of the bot has opened."""
+    try:
+        found = json.loads(view["private_metadata"])
+    except ValueError as error:
+        raise Outdated(_OLD) from error
+    if not isinstance(found, dict):
+        raise Outdated(_OLD)
+    return About(found)
+
+
 def draft_of(plan: Plan, view: Mapping[str, Any]) -> dict[str, Any]:
     """What was typed into the form so far, on this page and on others."""
-    about = json.loads(view["private_metadata"])
-    before = edit_form.unpacked(about.get("draft", ""))
+    before = edit_form.unpacked(about(view).get("draft", ""))
     return edit_form.typed(plan, view["state"]["values"], before)
 
 

@@ -23,7 +23,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import conversation, threads
 from bot.blocks import note
 from bot.bot import Bot, Place, answering, tell
-from bot.conversation import Reader, Said, concerns_us, through_app
+from bot.conversation import (
+    Reader,
+    Said,
+    concerns_us,
+    files_of,
+    mention_with_files,
+    through_app,
+)
 from bot.downloads import attached_to
 from bot.incoming import team_of
 from orchestrator import control
@@ -55,11 +62,16 @@ def _taking(bot: Bot) -> Callable[..., Awaitable[BoltResponse | None]]:
     async def take(
         body: dict[str, Any], client: AsyncWebClient, context: AsyncBoltContext, next_: Next
     ) -> BoltResponse | None:
-        if not concerns_us(body["event"]):
+        event = body["event"]
+        if (message := mention_with_files(event, context.bot_user_id)) is not None:
+            source = attached_to(event["channel"], message["ts"]).source
+            attachments = bot.orchestrator.attachments
+            await attachments.tell(team_of(context), source, files_of(message))
+        if not concerns_us(event):
             await next_()
             return None
         listener = _Listener(bot, client, team_of(context), context.bot_user_id)
-        taking = bot.begin(listener.take(body["event"]))
+        taking = bot.begin(listener.take(event))
         await asyncio.wait({taking}, timeout=_ACKNOWLEDGED_S)
         if not taking.done():
             # By the time Slack tells again it is known whether it came to anything.

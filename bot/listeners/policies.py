@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import Any
 
@@ -68,5 +67,5 @@ async def _save(bot: Bot, actor: Actor, view: dict[str, Any]) -> None:
 
 
 def _channel_of(view: dict[str, Any]) -> str:
-    channel: str = json.loads(view["private_metadata"])["channel"]
+    channel: str = modals.about(view)["channel"]
     return channel

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -19,16 +18,19 @@ from bot.bot import Bot, answering, problem_in, tell_directly
 from bot.conversation import Reader, files_of
 from bot.incoming import actor_of, team_of
 from bot.listeners.commands import check_in
+from bot.web_client import patience
 from orchestrator.commands import Actor, Create
 from orchestrator.errors import AlreadyTaken, InvalidInput, NotFound
 
 _TITLE = "Orchestrate this"
+# A dialog is answered within three seconds.
+_PATIENCE_S = 1.0
 
 
 def register(app: AsyncApp, bot: Bot) -> None:
     """Register the listeners for the shortcut and its dialog."""
 
-    @app.shortcut("orchestrate_this")
+    @app.message_shortcut("orchestrate_this")
     async def chosen(
         ack: AsyncAck, shortcut: dict[str, Any], client: AsyncWebClient, context: AsyncBoltContext
     ) -> None:
@@ -84,13 +86,14 @@ async def _begin(
     bot: Bot, reader: Reader, actor: Actor, view: dict[str, Any], client: AsyncWebClient
 ) -> None:
     """Begin the run in the thread of the message. Raises Refused."""
-    about = json.loads(view["private_metadata"])
+    about = modals.about(view)
     channel, ts = about["channel"], about["ts"]
-    message = await threads.message_at(client, channel, ts, about["thread"])
-    if message is None:
-        raise NotFound("That message is not there any more.")
-    said, legend = await reader.message(message)
-    thread = await threads.read(client, channel, about["thread"])
+    with patience(_PATIENCE_S):
+        message = await threads.message_at(client, channel, ts, about["thread"])
+        if message is None:
+            raise NotFound("That message is not there any more.")
+        said, legend = await reader.message(message)
+        thread = await threads.read(client, channel, about["thread"])
     context = await reader.context(thread, "", but=ts)
     create = Create(
         task=blocks.task(said, view["state"]["values"]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -41,10 +40,9 @@ class Submission:
     done: Done | None = None
 
     @property
-    def about(self) -> dict[str, Any]:
-        """What the modal was about: ids."""
-        about: dict[str, Any] = json.loads(self.view["private_metadata"])
-        return about
+    def about(self) -> modals.About:
+        """What the modal was about: ids. Raises Outdated."""
+        return modals.about(self.view)
 
     @property
     def values(self) -> dict[str, Any]:

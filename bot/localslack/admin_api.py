@@ -33,7 +33,7 @@ async def set_limits(ask: Ask) -> JsonObject:
     if "trigger_s" in body:
         ask.workspace.triggers.life_s = _positive(body, "trigger_s")
     if "ack_timeout_s" in body:
-        ask.workspace.sockets.ack_timeout_s = _positive(body, "ack_timeout_s")
+        ask.workspace.delivery.wait_for_acks(_positive(body, "ack_timeout_s"))
     if "method" in body:
         method = METHODS.get(ask.text("method"))
         if method is None:

@@ -113,6 +113,12 @@ class Companies:
             self._meet(user["id"])
         return installation
 
+    def forget_installation(self, where: Team | Organisation) -> None:
+        """Make it as if the app was not installed there, without telling the app."""
+        found = self._installed(where)
+        if found is not None:
+            self._tenants.put_installation(replace(found, is_active=False))
+
     def revoke_token(self, installation: Installation) -> None:
         """Make the token worth nothing, without telling the app."""
         self._tenants.put_installation(_again(installation))

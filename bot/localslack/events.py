@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from bot.localslack import directory, seed
+from bot.localslack.delivery import Delivery
 from bot.localslack.faults import Faults
 from bot.localslack.ids import Clock, Timestamps, new_id
 from bot.localslack.manifest import Manifest
 from bot.localslack.perspective import Perspective
-from bot.localslack.sockets import Sockets
 from bot.localslack.storage import JsonObject
 from bot.localslack.tenants import Installation, Team, Tenants
 
@@ -48,7 +48,7 @@ class Events:
 
     def __init__(
         self,
-        sockets: Sockets,
+        delivery: Delivery,
         tenants: Tenants,
         perspective: Perspective,
         who: directory.Directory,
@@ -57,7 +57,7 @@ class Events:
         timestamps: Timestamps,
         faults: Faults,
     ):
-        self._sockets = sockets
+        self._delivery = delivery
         self._tenants = tenants
         self._perspective = perspective
         self._directory = who
@@ -299,4 +299,4 @@ class Events:
             "is_ext_shared_channel": is_ext_shared,
             "event_context": f"4-{event_id}",
         }
-        self._sockets.publish(event_id, body)
+        self._delivery.publish(event_id, body)

@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.localslack import seed
 from bot.localslack.controls import Control, controls, find_control
+from bot.localslack.delivery import Delivery
 from bot.localslack.directory import Directory
 from bot.localslack.errors import ApiError, PersonError
 from bot.localslack.ids import Timestamps
@@ -16,7 +17,6 @@ from bot.localslack.manifest import Manifest
 from bot.localslack.messages import Messages
 from bot.localslack.recorder import Call, Recorder
 from bot.localslack.response_urls import ResponseUrls
-from bot.localslack.sockets import Sockets
 from bot.localslack.storage import JsonObject, StoredMessage
 from bot.localslack.tenants import Installation, Team, Tenants
 from bot.localslack.triggers import Triggers
@@ -44,7 +44,7 @@ class Interactivity:
     views: Views
     triggers: Triggers
     response_urls: ResponseUrls
-    sockets: Sockets
+    delivery: Delivery
     manifest: Manifest
     timestamps: Timestamps
     recorder: Recorder
@@ -204,7 +204,7 @@ class Interactivity:
     async def _ask(self, bot: Installation, kind: str, payload: JsonObject) -> JsonObject | None:
         if not bot.is_active:
             raise PersonError("app_not_installed", "The app is not installed any more.", 410)
-        return await self.sockets.request(kind, payload)
+        return await self.delivery.request(kind, payload)
 
     def _message(self, user: str, channel: JsonObject, ts: str) -> StoredMessage:
         message = self.messages.visible(channel, ts, user)

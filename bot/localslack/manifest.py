@@ -22,6 +22,7 @@ class Manifest:
     shortcuts: tuple[dict[str, Any], ...] = ()
     scopes: frozenset[str] | None = None
     events: frozenset[str] | None = None
+    redirect_urls: tuple[str, ...] = ()
     home_tab: bool = True
     raw: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -35,6 +36,11 @@ class Manifest:
         """What people write after the @."""
         bot = (self.raw.get("features") or {}).get("bot_user") or {}
         return str(bot.get("display_name", self.app_name.casefold()))
+
+    @property
+    def is_for_organisations(self) -> bool:
+        """Whether an organisation may install the app as a whole."""
+        return bool((self.raw.get("settings") or {}).get("org_deploy_enabled", not self.raw))
 
     def command(self, name: str) -> dict[str, Any] | None:
         """The declared slash command of that name."""
@@ -72,6 +78,7 @@ def read_manifest(path: Path | None) -> Manifest:
         commands=tuple(features.get("slash_commands") or ()),
         shortcuts=tuple(features.get("shortcuts") or ()),
         scopes=_names((raw.get("oauth_config") or {}).get("scopes"), "bot"),
+        redirect_urls=tuple((raw.get("oauth_config") or {}).get("redirect_urls") or ()),
         events=_names(settings.get("event_subscriptions"), "bot_events"),
         home_tab=(features.get("app_home") or {}).get("home_tab_enabled", True),
         raw=raw,

@@ -11,6 +11,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
 
@@ -331,6 +332,22 @@ class Person:
     async def install_app(self) -> None:
         """Let the app in again. Admins only."""
         await self._post("admin/app", {"installed": True})
+
+    async def add_to_slack(self, link: str, *, allow: bool = True, org: bool = False) -> str:
+        """Answer what the address `link` asks for: let the app into one's workspace, or not.
+
+        With `org` it is for the whole organisation. Return the address that leads back to it.
+        """
+        async with self._session.get(link) as page:
+            if page.status != 200:
+                raise PersonError("not_allowed", await page.text(), page.status)
+        known = dict(parse_qsl(urlsplit(link).query))
+        said = {"user": self.id, "answer": "allow" if allow else "cancel", "org": str(org).lower()}
+        url = f"{self._url}/oauth/v2/authorize"
+        async with self._session.post(url, data=known | said, allow_redirects=False) as answer:
+            if answer.status != 302:
+                raise PersonError("not_allowed", await answer.text(), answer.status)
+            return answer.headers["Location"]
 
     async def act_on_view(
         self, view: JsonObject, control: Control, value: Any, values: JsonObject

@@ -104,7 +104,7 @@ async def workspace_(ask: Ask) -> JsonObject:
             {name: shortcut.get(name, "") for name in ("callback_id", "name", "type")}
             for shortcut in here.manifest.shortcuts
         ],
-        "bot_connected": here.sockets.count > 0,
+        "bot_connected": here.delivery.is_ready,
         "app_installed": bot.is_active,
         "welcome": asdict(here.welcome),
     }

@@ -25,7 +25,8 @@ def next_number() -> int:
 class Call:
     """A Web API call. `at` is in seconds since the epoch; `error` is None where it was ok.
 
-    `usage` is how much of the rate limit was used, None where it was not counted.
+    `usage` is how much of the rate limit was used, None where it was not counted; `bot` is the
+    user id of the bot whose token it was, if it was one.
     """
 
     method: str
@@ -35,12 +36,13 @@ class Call:
     problems: tuple[str, ...] = ()
     usage: Usage | None = None
     retry_after_s: int | None = None
+    bot: str | None = None
     number: int = field(default_factory=next_number, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Something sent to the bot over Socket Mode; `acked` is False when no answer came.
+    """Something sent to the bot; `acked` is False when no answer came.
 
     It is recorded when that is known; `at` and `number` tell when it was sent. `answer` is what
     the bot put into its acknowledgement.

@@ -23,7 +23,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
-from bot.localslack import admin_api, person_api, seed, web_api
+from bot.localslack import admin_api, oauth_page, person_api, seed, web_api
 from bot.localslack.companies import Companies
 from bot.localslack.composer import typed
 from bot.localslack.errors import PersonError, PortInUse
@@ -60,6 +60,7 @@ def create_app(
             *web_api.ROUTES,
             *person_api.ROUTES,
             *admin_api.ROUTES,
+            *oauth_page.ROUTES,
             WebSocketRoute("/link/", _link),
             Route("/", _page),
             Route("/archives/{rest:path}", _page),
@@ -155,6 +156,13 @@ class LocalSlack:
         """
         user = self.workspace.directory.person(name, *([company] if company else []))
         return Person(self.url, user["id"], user["real_name"], self.session)
+
+    async def deliver_to(self, url: str | None) -> None:
+        """Send everything to that request URL from now on, or with None over Socket Mode again.
+
+        Raises `PersonError` where it does not answer Slack's challenge.
+        """
+        await self.workspace.delivery.request_url.set(url)
 
     async def fault(self, **trouble: Any) -> None:
         """Arrange a trouble, such as `method="chat.update", error="ratelimited"`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -21,24 +22,27 @@ from bot.localslack.storage import JsonObject
 from bot.localslack.tenants import Installation
 from bot.localslack.workspace import Workspace
 
+_SECRETS = ("client_secret", "code")
 _SIGN_IN = "<!DOCTYPE html><html><title>Sign in</title><p>Please sign in to your workspace.</html>"
 
 
 @dataclass(slots=True)
 class _Answered:
-    """What came of a call; `usage` is known once the limit was looked at."""
+    """What came of a call; `bot` and `usage` are known once token and limit were looked at."""
 
     workspace: Workspace
     name: str
     arguments: JsonObject
     usage: Usage | None = None
+    bot: str | None = None
 
     def record(self, error: ApiError | None = None) -> None:
         """Keep it for those who look."""
         here = self.workspace
         code, problems, wait_s = _reason(error)
+        arguments = {name: self.arguments[name] for name in self.arguments if name not in _SECRETS}
         here.recorder.add(
-            Call(self.name, self.arguments, here.clock(), code, problems, self.usage, wait_s)
+            Call(self.name, arguments, here.clock(), code, problems, self.usage, wait_s, self.bot)
         )
 
 
@@ -47,7 +51,7 @@ async def call_method(request: Request) -> Response:
     workspace: Workspace = request.app.state.workspace
     name = request.path_params["method"]
     try:
-        arguments = await _arguments(request)
+        arguments = await _arguments(request) | _client(request)
     except ApiError as error:
         return _refusal(error)
     token = _token(request, arguments)
@@ -115,9 +119,10 @@ def _run(answered: _Answered, token: str | None) -> JsonObject:
     if method is None:
         raise ApiError("unknown_method")
     caller = _caller(workspace, method, token)
+    answered.bot = caller.bot_user if caller else None
     call = ApiCall(workspace, name, answered.arguments, caller)
     call.needs(*method.scopes)
-    channel, tenant = call.optional("channel") or "", caller.bot_user if caller else ""
+    channel, tenant = call.optional("channel") or "", answered.bot or ""
     answered.usage = workspace.rates.take(name, method.rate, channel, tenant)
     return method.run(call)
 
@@ -143,6 +148,18 @@ def _token(request: Request, arguments: JsonObject) -> str | None:
     in_body = arguments.pop("token", None)
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token if scheme.lower() == "bearer" else in_body
+
+
+def _client(request: Request) -> JsonObject:
+    """The app's own id and secret, which it may send as user and password."""
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return {}
+    try:
+        client_id, _, secret = base64.b64decode(given).decode().partition(":")
+    except ValueError as error:
+        raise ApiError("invalid_auth") from error
+    return {"client_id": client_id, "client_secret": secret}
 
 
 def _strike(fault: Fault) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from bot.localslack import seed
 from bot.localslack.administration import Administration
 from bot.localslack.companies import Companies
+from bot.localslack.delivery import Delivery
 from bot.localslack.directory import Directory
 from bot.localslack.events import Events
 from bot.localslack.faults import Faults
@@ -18,10 +19,12 @@ from bot.localslack.ids import Clock, Timestamps
 from bot.localslack.interactivity import Interactivity
 from bot.localslack.manifest import Manifest
 from bot.localslack.messages import Messages
+from bot.localslack.oauth import OAuth
 from bot.localslack.other_apps import OtherApps
 from bot.localslack.perspective import Perspective
 from bot.localslack.rates import Rates
 from bot.localslack.recorder import Recorder
+from bot.localslack.request_url import RequestUrl
 from bot.localslack.response_urls import ResponseUrls
 from bot.localslack.sessions import Sessions
 from bot.localslack.sockets import Sockets
@@ -45,6 +48,7 @@ class Workspace:
     rates: Rates
     feed: Feed
     sockets: Sockets
+    delivery: Delivery
     tenants: Tenants
     perspective: Perspective
     directory: Directory
@@ -57,6 +61,7 @@ class Workspace:
     interactivity: Interactivity
     administration: Administration
     companies: Companies
+    oauth: OAuth
     sessions: Sessions
     other_apps: OtherApps
     inspector: Feed
@@ -66,7 +71,7 @@ class Workspace:
         """Let everyone go; what is stored stays."""
         self.feed.close()
         self.inspector.close()
-        await self.sockets.close()
+        await self.delivery.close()
 
 
 def build_workspace(
@@ -84,15 +89,18 @@ def build_workspace(
     recorder, faults = Recorder(inspector), Faults()
     timestamps = Timestamps(clock, storage.latest_ts())
     sockets = Sockets(storage, clock, recorder, faults, feed, ack_timeout_s=ack_timeout_s)
+    request_url = RequestUrl(storage, clock, recorder, faults, ack_timeout_s=ack_timeout_s)
+    delivery = Delivery(sockets, request_url)
     tenants = Tenants(storage)
     perspective = Perspective(storage, tenants)
     directory = Directory(storage, tenants)
-    events = Events(sockets, tenants, perspective, directory, manifest, clock, timestamps, faults)
+    events = Events(delivery, tenants, perspective, directory, manifest, clock, timestamps, faults)
     files = Files(storage, clock, base_url)
     messages = Messages(storage, files, timestamps, feed, events, perspective)
     views = Views(storage, tenants, clock, feed)
     triggers = Triggers(clock)
     response_urls = ResponseUrls(directory, messages, clock, base_url)
+    companies = Companies(tenants, directory, manifest)
     interactivity = Interactivity(
         tenants,
         directory,
@@ -100,7 +108,7 @@ def build_workspace(
         views,
         triggers,
         response_urls,
-        sockets,
+        delivery,
         manifest,
         timestamps,
         recorder,
@@ -115,6 +123,7 @@ def build_workspace(
         rates=Rates(clock),
         feed=feed,
         sockets=sockets,
+        delivery=delivery,
         tenants=tenants,
         perspective=perspective,
         directory=directory,
@@ -126,7 +135,8 @@ def build_workspace(
         response_urls=response_urls,
         interactivity=interactivity,
         administration=Administration(tenants, directory, events, feed),
-        companies=Companies(tenants, directory, manifest),
+        companies=companies,
+        oauth=OAuth(tenants, directory, companies, manifest, clock),
         sessions=Sessions(storage, feed, events, messages),
         other_apps=OtherApps(storage, messages),
         inspector=inspector,

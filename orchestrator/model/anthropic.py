@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ import httpx2
 import structlog
 
 from orchestrator.errors import ModelTimedOut
+from orchestrator.http_transport import RoutedTransport
 from orchestrator.model import transport
 from orchestrator.model.base import Call, JsonObject, OnText, Reply, Sleep
 from orchestrator.model.exchange import Exchange
@@ -24,6 +26,8 @@ DEFAULT_BASE_URL = "https://api.anthropic.com"
 SAMPLING_VERSION = "2023-06-01"
 # The service sends pings while it works, so a stream this silent is dead.
 _STALL_S = 60.0
+# As the SDK's own transport has it: seconds of silence, seconds between probes, probes.
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 60, "TCP_KEEPCNT": 5}
 
 log = structlog.get_logger()
 
@@ -62,7 +66,7 @@ class AnthropicModel:
             api_key=api_key.strip() or "none",
             base_url=base_url or DEFAULT_BASE_URL,
             max_retries=0,
-            http_client=http_client,
+            http_client=http_client or _http_client(),
             default_headers={"anthropic-version": api_version} if api_version else None,
         )
         self._styles: dict[str, Style] = {}
@@ -110,6 +114,16 @@ class AnthropicModel:
             "extra_headers": {"anthropic-version": version},
             "extra_body": {"temperature": temperature},
         }
+
+
+def _http_client() -> httpx2.AsyncClient:
+    """Return the SDK's client with our way to the service; it keeps silent connections alive."""
+    options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+    for name, value in _KEEP_ALIVE.items():
+        if hasattr(socket, name):
+            options.append((socket.IPPROTO_TCP, getattr(socket, name), value))
+    transport = RoutedTransport(anthropic.DEFAULT_CONNECTION_LIMITS, options)
+    return anthropic.DefaultAsyncHttpxClient(transport=transport)
 
 
 def _is_other(base_url: str | None) -> bool:

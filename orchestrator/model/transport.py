@@ -17,6 +17,7 @@ from orchestrator.errors import (
     ModelTruncated,
     ModelUnavailable,
 )
+from orchestrator.http_transport import NotPassedOn, NotTrusted
 from orchestrator.model.base import Sleep
 from orchestrator.model.rates import NoPlace
 
@@ -93,6 +94,9 @@ def explained(error: Exception, model: str) -> tuple[type[ModelError], str]:
         return ModelUnavailable, str(error)
     if isinstance(error, NoPlace):
         return ModelOverloaded, _LIMITED
+    for cause in (error, error.__cause__):
+        if isinstance(cause, NotPassedOn | NotTrusted):
+            return ModelUnavailable, str(cause)
     if isinstance(error, anthropic.APITimeoutError | httpx2.TimeoutException):
         return ModelUnavailable, "The model service stopped answering."
     if isinstance(error, anthropic.APIConnectionError):

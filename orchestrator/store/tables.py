@@ -713,3 +713,14 @@ class ProcessedEvent(_Table, table=True):
     team_id: str = Field(primary_key=True)
     key: str = Field(primary_key=True)
     at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class ToldFiles(_Table, table=True):
+    """Files that were told of (`NewFile` as JSON) before a run began to wait for `source`."""
+
+    __tablename__ = "told_files"
+
+    team_id: str = Field(primary_key=True)
+    source: str = Field(primary_key=True)
+    files: list[dict[str, Any]] = Field(sa_type=JSON)
+    at: datetime = Field(default_factory=now, sa_type=UtcDateTime)

@@ -19,6 +19,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CONNECTION_CLOSED
 
 from orchestrator import text
+from orchestrator.http_transport import NotPassedOn, NotTrusted, RoutedTransport
 from orchestrator.tools.configuration import ServerConfig
 
 # It logs what servers send, which may be anything; what matters of it is told by us.
@@ -93,6 +94,8 @@ def explained(error: BaseException, config: ServerConfig, signs: Signs) -> str:
             return f"the command {config.command} was not found"
         case OSError():
             return f"the command {config.command} cannot be run ({error.strerror})"
+        case NotPassedOn() | NotTrusted():
+            return text.one_line(str(error)).rstrip(".")
         case httpx2.HTTPError() | httpx2.InvalidURL():
             return "its address could not be reached"
         case MCPError() if signs.status is not None and signs.status >= 400:
@@ -126,6 +129,7 @@ async def _http(config: ServerConfig, signs: Signs) -> AsyncIterator[_Transport]
         # The time an answer takes is limited call by call: one that this limited would take the
         # connection of all others with it.
         timeout=httpx2.Timeout(_CONNECT_S, read=None, pool=None),
+        transport=RoutedTransport(),
         event_hooks={"response": [signs.response]},
     ) as client:
         yield streamable_http_client(

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from ssl import SSLContext
+from typing import Any
 
+import requests
 import structlog
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from requests.adapters import HTTPAdapter
+
+from orchestrator.network import Network, network
 
 log = structlog.get_logger(__name__)
 
@@ -32,12 +38,62 @@ def to_collector() -> SpanProcessor:
     What cannot be sent within its time is dropped, and so is what there is no room for. Raises
     ValueError where a variable has a value that means nothing.
     """
-    exporter = Told(OTLPSpanExporter())
+    exporter = Told(collector())
     for name in ("opentelemetry.exporter", "opentelemetry.sdk._shared_internal"):
         logger = logging.getLogger(name)
         logger.addHandler(_complaints)
         logger.propagate = False
     return BatchSpanProcessor(exporter)
+
+
+def collector() -> SpanExporter:
+    """Return the exporter to the collector that the variables name."""
+    return OTLPSpanExporter(session=_session())
+
+
+def _session() -> requests.Session:
+    """Return a session that reaches collectors the way everything else is reached."""
+    here = network()
+    session = _Session(here)
+    session.trust_env = False
+    session.mount("https://", _Trusting(here.ssl_context))
+    return session
+
+
+class _Session(requests.Session):
+    """Asks the network which proxy is for an address."""
+
+    def __init__(self, here: Network) -> None:
+        super().__init__()
+        self._here = here
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send a request."""
+        proxy = self._here.proxy_for(request.url or "")
+        kwargs["proxies"] = {"all": proxy.secret_url} if proxy else {}
+        return super().send(request, **kwargs)
+
+
+class _Trusting(HTTPAdapter):
+    """Trusts what the network trusts, where the OTEL_ variables name no certificate."""
+
+    def __init__(self, context: SSLContext) -> None:
+        self._context = context
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the connections that go straight there."""
+        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the connections through a proxy."""
+        return super().proxy_manager_for(*args, ssl_context=self._context, **kwargs)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Keep the library from adding the certificates that it brings."""
+        super().cert_verify(conn, url, verify, cert)
+        if verify is True:
+            conn.ca_certs = conn.ca_cert_dir = None
 
 
 class Told(SpanExporter):

@@ -383,4 +383,4 @@ async def click_as_it_was(workspace, person, message, button):
         "message": {"ts": message.ts, "thread_ts": message.thread_ts},
         "actions": [known],
     }
-    await interactivity.sockets.request("interactive", payload)
+    await interactivity.delivery.request("interactive", payload)

@@ -1,42 +1,37 @@
 """The bot over HTTP in one workspace: signatures, health, and the whole path."""
 
+import asyncio
 import io
 import socket
+import time
 from contextlib import asynccontextmanager
 
 import pytest
+from yarl import URL
 
 from bot.health import problem, serving_health
 from bot.http import served
 from bot.listening import listening
+from bot.localslack import seed
 from orchestrator.model.offline import OfflineModel
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.roles import Roles
 from orchestrator.store.database import Database
 from tests.acceptance.conftest import PATIENCE_S, done, has_button, proposed, told
-from tests.acceptance.http_slack import SECRET, HttpSlack, Tenant, signed
+from tests.acceptance.signed import Sender, signed
 
 EVENT = '{"type": "event_callback", "team_id": "T1", "event": {"type": "app_mention"}}'
 
 
 @pytest.fixture
-def tenant(workspace):
-    return Tenant("T1", workspace)
-
-
-@pytest.fixture
-async def bot(tenant, settings):
-    """The bot over HTTP, with Slack in front of it."""
-    async with HttpSlack.open(tenant) as slack:
-        changed = {
-            "slack_api_url": slack.api_url,
-            "slack_bot_token": tenant.new_token(),
-            "slack_app_token": None,
-            "slack_signing_secret": SECRET,
-        }
-        settings = type(settings).model_validate(settings.model_dump() | changed)
-        async with serving(settings) as (url, bot), slack.delivering(url):
-            yield bot, slack
+async def bot(workspace, settings):
+    """The bot over HTTP, and who sends it more than the workspace does."""
+    changed = {"slack_app_token": None, "slack_signing_secret": seed.SIGNING_SECRET}
+    settings = type(settings).model_validate(settings.model_dump() | changed)
+    async with serving(settings) as (url, bot):
+        await workspace.deliver_to(f"{url}/slack/events")
+        yield bot, Sender(workspace.session, url)
+        await workspace.deliver_to(None)
 
 
 @asynccontextmanager
@@ -103,7 +98,7 @@ async def test_slack_may_check_the_address(bot):
 
 async def test_a_request_that_is_too_large_is_not_read(bot):
     _, slack = bot
-    url = f"{slack.bot_url}/slack/events"
+    url = f"{slack.url}/slack/events"
     async with slack.session.post(
         url, data=io.BytesIO(b"x" * 5_000_000), headers=signed("")
     ) as is_:
@@ -113,14 +108,14 @@ async def test_a_request_that_is_too_large_is_not_read(bot):
 async def test_it_is_healthy_and_ready(bot):
     _, slack = bot
     for path in ("healthz", "readyz"):
-        async with slack.session.get(f"{slack.bot_url}/{path}") as answer:
+        async with slack.session.get(f"{slack.url}/{path}") as answer:
             assert (answer.status, (await answer.json())["ok"]) == (200, True)
 
 
 async def test_it_tells_what_it_measures(bot, ada):
     here, slack = bot
     await proposed(ada, "A secret task")
-    async with slack.session.get(f"{slack.bot_url}/metrics") as answer:
+    async with slack.session.get(f"{slack.url}/metrics") as answer:
         said = await answer.text()
         assert answer.content_type == "text/plain"
     assert 'orchestrator_runs{status="proposed"} 1.0' in said
@@ -138,7 +133,7 @@ async def test_it_is_not_ready_when_the_engine_has_stopped_looking_for_work(bot)
     here, slack = bot
     await here.orchestrator.engine.stop()
     here.orchestrator.engine.swept_at -= 3600
-    async with slack.session.get(f"{slack.bot_url}/readyz") as answer:
+    async with slack.session.get(f"{slack.url}/readyz") as answer:
         assert answer.status == 503
         assert "looked for work" in (await answer.json())["problem"]
 
@@ -152,5 +147,54 @@ async def test_it_is_not_ready_without_its_database(settings):
 
 async def test_there_is_nothing_to_install_in_one_workspace(bot):
     _, slack = bot
-    async with slack.session.get(f"{slack.bot_url}/slack/install") as answer:
+    async with slack.session.get(f"{slack.url}/slack/install") as answer:
         assert answer.status == 404
+
+
+async def test_slack_may_check_the_certificate_without_a_signature(bot):
+    _, slack = bot
+    url = f"{slack.url}/slack/events"
+    async with slack.session.get(url, params={"ssl_check": "1", "token": "t"}) as answer:
+        assert (answer.status, await answer.text()) == (200, "")
+    async with slack.session.post(url, data={"ssl_check": "1", "token": "t"}) as answer:
+        assert (answer.status, await answer.text()) == (200, "")
+    async with slack.session.get(url) as answer:
+        assert answer.status == 401
+    async with slack.session.post(url, data={"ssl_check": "0", "command": "/runs"}) as answer:
+        assert answer.status == 401
+
+
+@pytest.mark.parametrize("signature", [b"v0=\xe9", "v0=é".encode(), b"v0=" + b"\xff" * 64])
+async def test_a_signature_that_is_not_ascii_is_refused(bot, signature):
+    _, slack = bot
+    lines = [
+        b"POST /slack/events HTTP/1.1",
+        b"Host: localhost",
+        b"Content-Length: 2",
+        b"Connection: close",
+        b"X-Slack-Request-Timestamp: %d" % int(time.time()),
+        b"X-Slack-Signature: " + signature,
+    ]
+    reader, writer = await asyncio.open_connection("127.0.0.1", URL(slack.url).port)
+    writer.write(b"\r\n".join([*lines, b"", b"{}"]))
+    assert (await reader.readline()).startswith(b"HTTP/1.1 401 ")
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *("", "null", "[]", "3", '"text"', "{", "{]", "no JSON", "[" * 60_000, '{"a":' * 60_000),
+        '{"type": "event_callback", "event": "\ud800"}'.encode("utf-8", "surrogatepass"),
+        '{"text": "für"}'.encode("latin-1"),
+    ],
+)
+async def test_what_is_signed_and_cannot_be_read_is_told_so(bot, body):
+    _, slack = bot
+    assert (await slack.post(body))[0] == 400
+
+
+@pytest.mark.parametrize("payload", ["payload=", "payload=null", "payload=%5B", "payload=%ff%fe"])
+async def test_a_form_that_cannot_be_read_is_told_so(bot, payload):
+    _, slack = bot
+    assert (await slack.post(payload, "application/x-www-form-urlencoded"))[0] == 400

@@ -1,17 +1,22 @@
-"""Two workspaces with the same people and channels, in one bot over HTTP."""
+"""Two companies in one bot over HTTP, which install the app themselves."""
 
 import asyncio
+import html
 import re
 import socket
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
+import yaml
 from structlog.testing import capture_logs
 
 from bot.http import served
 from bot.listening import listening
 from bot.localslack import seed
-from bot.localslack.server import LocalSlack
+from bot.localslack.server import DEFAULT_MANIFEST, LocalSlack
+from bot.localslack.tenants import Team
 from bot.settings import BotSettings
 from orchestrator.model.base import Purpose
 from orchestrator.model.offline import OfflineModel
@@ -29,7 +34,7 @@ from tests.acceptance.conftest import (
     told,
     until,
 )
-from tests.acceptance.http_slack import CLIENT, SECRET, HttpSlack, Tenant
+from tests.acceptance.signed import Sender
 
 # The SDK still signs in to OAuth in the way that aiohttp is about to give up.
 pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated")
@@ -38,25 +43,48 @@ KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 OTHER_KEY = "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="
 
 
+@dataclass(frozen=True)
+class Tenant:
+    """A workspace, and what the bot does there."""
+
+    team: Team
+    slack: LocalSlack
+
+    @property
+    def installation(self):
+        return self.slack.workspace.tenants.home_bot(self.team)
+
+    def person(self, name):
+        return self.slack.person(name, company=self.team)
+
+    def count(self, method):
+        bot = self.installation.bot_user if self.installation else None
+        return sum((call.method, call.bot) == (method, bot) for call in self.slack.calls)
+
+
 @pytest.fixture
-async def tenants(tmp_path):
-    """Two workspaces, the second one of an organisation."""
+async def slack(tmp_path):
+    """A Slack in which the app is not installed anywhere, though organisations might."""
+    manifest = yaml.safe_load(DEFAULT_MANIFEST.read_text())
+    manifest["settings"]["org_deploy_enabled"] = True
+    path = tmp_path / "manifest.yml"
+    path.write_text(yaml.safe_dump(manifest))
     with capture_logs() as logs:
-        async with (
-            LocalSlack.start(data=tmp_path / "one") as one,
-            LocalSlack.start(data=tmp_path / "two") as two,
-        ):
-            for slack in (one, two):
-                slack.workspace.rates.enabled = False
-            yield Tenant("T1", one), Tenant("T2", two, "E2")
+        async with LocalSlack.start(data=tmp_path / "slack", manifest=path) as slack:
+            slack.workspace.rates.enabled = False
+            slack.companies.forget_installation(slack.companies.home)
+            yield slack
     assert [entry for entry in logs if entry["log_level"] == "error"] == []
     assert "xoxb-" not in str(logs)
 
 
 @pytest.fixture
-async def slack(tenants):
-    async with HttpSlack.open(*tenants) as slack:
-        yield slack
+def tenants(slack):
+    """Two workspaces, the second one of an organisation."""
+    people = ["Ada Second", "Grace Second"]
+    organisation = slack.companies.add_organisation("The organisation")
+    second = slack.companies.add_company("Second", people, organisation)
+    return Tenant(slack.companies.home, slack), Tenant(second, slack)
 
 
 @pytest.fixture
@@ -66,9 +94,9 @@ def settings(slack, tmp_path):
         database_url=f"sqlite+aiosqlite:///{tmp_path}/orchestrator.db",
         model="offline",
         slack_api_url=slack.api_url,
-        slack_client_id=CLIENT[0],
-        slack_client_secret=CLIENT[1],
-        slack_signing_secret=SECRET,
+        slack_client_id=seed.CLIENT_ID,
+        slack_client_secret=seed.CLIENT_SECRET,
+        slack_signing_secret=seed.SIGNING_SECRET,
         secret_key=KEY,
         updates_per_minute=FAST,
         grace_s=0.2,
@@ -81,12 +109,17 @@ def start(slack, settings):
 
     @asynccontextmanager
     async def start(model=None, **changed):
-        changed = settings.model_copy(update=changed)
-        async with served(changed, model or OfflineModel()) as (app, bot):
-            listener = socket.create_server(("127.0.0.1", 0))
-            host, port = listener.getsockname()
-            async with listening(app, listener), slack.delivering(f"http://{host}:{port}"):
-                yield bot
+        listener = socket.create_server(("127.0.0.1", 0))
+        host, port = listener.getsockname()
+        url = f"http://{host}:{port}"
+        changed = settings.model_copy(update={"public_url": url, **changed})
+        async with (
+            served(changed, model or OfflineModel()) as (app, bot),
+            listening(app, listener),
+        ):
+            await slack.deliver_to(f"{url}/slack/events")
+            yield bot
+            await slack.deliver_to(None)
 
     return start
 
@@ -98,50 +131,62 @@ async def bot(start):
 
 
 @pytest.fixture
+def sender(slack, bot):
+    return Sender(slack.session, bot.settings.public_url)
+
+
+@pytest.fixture
 async def both(bot, slack, tenants):
     """An admin of each, after the app was installed there."""
-    for tenant in tenants:
-        await install(slack, tenant)
-    return [tenant.person("Ada") for tenant in tenants]
+    people = [tenant.person("Ada") for tenant in tenants]
+    for ada in people:
+        await install(bot, ada)
+    return people
 
 
-async def install(slack, tenant):
+async def install(bot, person, **said):
     """Go through `Add to Slack` in a browser; the page at the end."""
-    link, cookie = await begin(slack)
-    code = f"code-{tenant.team_id}-{len(tenant.tokens)}"
-    slack.codes[code] = tenant
-    return await end(slack, cookie, code=code, state=re.search(r"state=([^&]+)", link)[1])
+    link, cookies = await begin(bot, person)
+    return await end(person, cookies, await person.add_to_slack(link, **said))
 
 
-async def begin(slack):
-    async with slack.session.get(f"{slack.bot_url}/slack/install") as answer:
+async def begin(bot, person):
+    """The address at Slack that the page of the app leads to, and the browser's cookies."""
+    async with person._session.get(f"{bot.settings.public_url}/slack/install") as answer:
         page = await answer.text()
         assert "Add to Slack" in page
-        return re.search(r'href="(http[^"]+)"', page)[1], answer.cookies
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+        return html.unescape(re.search(r'href="(http[^"]+)"', page)[1]), answer.cookies
 
 
-async def end(slack, cookies, **query):
+async def end(person, cookies, address):
+    """The page at the address that Slack leads back to."""
     headers = {"Cookie": "; ".join(f"{name}={each.value}" for name, each in cookies.items())}
-    url = f"{slack.bot_url}/slack/oauth_redirect"
-    async with slack.session.get(url, params=query, headers=headers) as answer:
+    async with person._session.get(address, headers=headers) as answer:
         return answer.status, await answer.text()
+
+
+def back(bot, link, **query):
+    """The address of the app with what Slack might say there."""
+    state = dict(parse_qsl(urlsplit(link).query))["state"]
+    return f"{bot.settings.public_url}/slack/oauth_redirect?{urlencode({'state': state, **query})}"
 
 
 # --- installing --------------------------------------------------------------------------
 
 
-async def test_whoever_installs_the_app_can_use_it_at_once(bot, slack, tenants):
-    status, page = await install(slack, tenants[0])
-    assert (status, "Orchestrator is in Workspace T1" in page) == (200, True)
+async def test_whoever_installs_the_app_can_use_it_at_once(bot, tenants):
     ada = tenants[0].person("Ada")
+    status, page = await install(bot, ada)
+    assert (status, "Orchestrator is in Local workspace" in page) == (200, True)
     mention, plan = await approved(ada, "Look at apples #subtasks(1)")
     await done(ada, mention, plan)
 
 
-async def test_the_way_to_slack_names_the_app_and_every_scope(bot, slack):
-    link, _ = await begin(slack)
+async def test_the_way_to_slack_names_the_app_and_every_scope(bot, slack, tenants):
+    link, _ = await begin(bot, tenants[0].person("Ada"))
     assert link.startswith(f"{slack.url}/oauth/v2/authorize?")
-    assert f"client_id={CLIENT[0]}" in link
+    assert f"client_id={seed.CLIENT_ID}" in link
     assert "app_mentions:read" in link
     assert "usergroups:read" in link
 
@@ -152,35 +197,42 @@ async def test_tokens_are_stored_encrypted(both, rows, tenants):
     )
     assert len(stored) == 4
     assert not [token for (token,) in stored if "xoxb" in token]
-    assert not [t for t in tenants[0].tokens if t in str(rows("SELECT * FROM slack_bots"))]
+    for tenant in tenants:
+        assert tenant.installation.token not in str(rows("SELECT * FROM slack_bots"))
 
 
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ({"error": "access_denied"}, "was cancelled"),
         ({"code": "unknown"}, "did not take the code"),
         ({}, "sent no code"),
         ({"error": "<script>alert(1)</script>"}, "&lt;script&gt;"),
     ],
 )
-async def test_what_goes_wrong_at_an_installation_is_said_in_words(bot, slack, query, words):
-    link, cookie = await begin(slack)
-    state = re.search(r"state=([^&]+)", link)[1]
-    _, page = await end(slack, cookie, state=state, **query)
+async def test_what_goes_wrong_at_an_installation_is_said_in_words(bot, tenants, query, words):
+    ada = tenants[0].person("Ada")
+    link, cookies = await begin(bot, ada)
+    _, page = await end(ada, cookies, back(bot, link, **query))
     assert words in page
     assert "Try again" in page
     assert "<script>alert" not in page
 
 
-async def test_an_installation_cannot_be_ended_in_another_browser_or_twice(bot, slack, tenants):
-    link, cookie = await begin(slack)
-    state = re.search(r"state=([^&]+)", link)[1]
-    slack.codes["a"] = tenants[0]
-    status, page = await end(slack, {}, code="a", state=state)
+async def test_whoever_cancels_has_installed_nothing(bot, tenants, rows):
+    _, page = await install(bot, tenants[0].person("Ada"), allow=False)
+    assert "was cancelled" in page
+    assert "Try again" in page
+    assert rows("SELECT count(*) FROM slack_bots") == [(0,)]
+
+
+async def test_an_installation_cannot_be_ended_in_another_browser_or_twice(bot, tenants):
+    ada = tenants[0].person("Ada")
+    link, cookies = await begin(bot, ada)
+    address = await ada.add_to_slack(link)
+    status, page = await end(ada, {}, address)
     assert (status, "in the browser in which it began" in page) == (400, True)
-    assert (await end(slack, cookie, code="a", state=state))[0] == 200
-    status, page = await end(slack, cookie, code="a", state=state)
+    assert (await end(ada, cookies, address))[0] == 200
+    status, page = await end(ada, cookies, address)
     assert (status, "was used before" in page) == (401, True)
 
 
@@ -189,7 +241,6 @@ async def test_an_installation_cannot_be_ended_in_another_browser_or_twice(bot, 
 
 async def test_each_team_sees_its_own_runs_only(both, tenants):
     first, second = both
-    assert first.id == second.id
     _, plan = await proposed(first, "Look at apples")
     assert await second.messages("general") == []
     await second.command("/runs", "all", channel="general")
@@ -201,9 +252,10 @@ async def test_each_team_sees_its_own_runs_only(both, tenants):
     assert has_button("Approve")(await first.current(plan))
 
 
-async def test_the_same_message_in_two_workspaces_makes_two_runs(both, rows):
+async def test_the_same_message_in_two_workspaces_makes_two_runs(both, tenants, rows):
     await asyncio.gather(*(proposed(ada, "Look at apples") for ada in both))
-    assert rows("SELECT team_id FROM run ORDER BY team_id") == [("T1",), ("T2",)]
+    teams = {(tenant.team.id,) for tenant in tenants}
+    assert sorted(rows("SELECT team_id FROM run")) == sorted(teams)
 
 
 async def test_a_policy_holds_in_its_own_workspace(both, tenants):
@@ -238,11 +290,11 @@ async def test_a_burst_of_events_tries_the_token_once_a_team(both, tenants, rows
     assert [now - then for now, then in zip(after, before, strict=True)] == [1, 1]
 
 
-async def test_tokens_are_tried_at_the_start_and_serve_without_an_event(start, slack, tenants):
+async def test_tokens_are_tried_at_the_start_and_serve_without_an_event(start, tenants):
     model = HeldModel(Purpose.SYNTHESIS)
-    async with start(model):
-        await install(slack, tenants[1])
+    async with start(model) as bot:
         ada = tenants[1].person("Ada")
+        await install(bot, ada)
         mention, _ = await approved(ada, "Look at apples #subtasks(1)")
         await asyncio.wait_for(model.asked.wait(), PATIENCE_S)
     before = tenants[1].count("auth.test")
@@ -251,9 +303,9 @@ async def test_tokens_are_tried_at_the_start_and_serve_without_an_event(start, s
     assert tenants[1].count("auth.test") == before + 1
 
 
-async def test_a_new_key_takes_over_from_the_old_one(start, slack, tenants):
-    async with start():
-        await install(slack, tenants[0])
+async def test_a_new_key_takes_over_from_the_old_one(start, tenants):
+    async with start() as bot:
+        await install(bot, tenants[0].person("Ada"))
     async with start(secret_key=BotSettings(secret_key=f"{OTHER_KEY},{KEY}").secret_key):
         await proposed(tenants[0].person("Ada"), "Look at apples")
 
@@ -262,10 +314,9 @@ async def test_a_new_key_takes_over_from_the_old_one(start, slack, tenants):
 
 
 @pytest.fixture
-async def organisation(bot, slack, tenants):
+async def organisation(bot, tenants):
     """A workspace of an organisation that has installed the app as a whole."""
-    tenants[1].is_org = True
-    assert "in The organisation" in (await install(slack, tenants[1]))[1]
+    assert "in The organisation" in (await install(bot, tenants[1].person("Ada"), org=True))[1]
     return tenants[1]
 
 
@@ -281,30 +332,28 @@ async def test_an_organisation_installs_the_app_for_all_its_workspaces(organisat
     )
     await ada.click(plan, "Approve")
     await done(ada, mention, plan)
-    assert rows("SELECT team_id FROM run") == [("E2",)]
-    assert rows("SELECT enterprise_id FROM team WHERE id = 'T2'") == [("E2",)]
-    assert rows("SELECT enterprise_id, team_id FROM slack_bots") == [("E2", None)]
+    team = organisation.team
+    assert rows("SELECT team_id FROM run") == [(team.enterprise_id,)]
+    known = rows("SELECT enterprise_id FROM team WHERE id = ?", team.id)
+    assert known == [(team.enterprise_id,)]
+    assert rows("SELECT enterprise_id, team_id FROM slack_bots") == [(team.enterprise_id, None)]
 
 
-async def test_the_token_of_an_organisation_serves_without_an_event(start, slack, tenants):
-    tenants[1].is_org = True
+async def test_the_token_of_an_organisation_serves_without_an_event(start, tenants):
     model = HeldModel(Purpose.SYNTHESIS)
-    async with start(model):
-        await install(slack, tenants[1])
+    async with start(model) as bot:
         ada = tenants[1].person("Ada")
+        await install(bot, ada, org=True)
         mention, _ = await approved(ada, "Look at apples #subtasks(1)")
         await asyncio.wait_for(model.asked.wait(), PATIENCE_S)
     async with start():
         await answered(ada, mention)
 
 
-async def test_all_workspaces_of_an_organisation_end_with_its_installation(
-    organisation, slack, rows
-):
-    await proposed(organisation.person("Ada"), "Look at apples")
-    event = {"type": "app_uninstalled"}
-    org = [{"enterprise_id": "E2", "team_id": None, "is_enterprise_install": True}]
-    assert (await slack.event(organisation, event, authorizations=org))[0] == 200
+async def test_all_workspaces_of_an_organisation_end_with_its_installation(organisation, rows):
+    ada = organisation.person("Ada")
+    await proposed(ada, "Look at apples")
+    await ada.uninstall_app()
     await until(lambda: rows("SELECT status FROM run") == STOPPED)
     assert rows("SELECT count(*) FROM slack_bots") == [(0,)]
 
@@ -314,37 +363,39 @@ async def test_all_workspaces_of_an_organisation_end_with_its_installation(
 
 async def test_what_is_live_ends_with_the_installation(both, tenants, rows):
     first, second = both
+    gone, stays = (tenant.team.id for tenant in tenants)
     _, plan = await proposed(first, "Look at apples")
     await approved(first, "Look at pears #subtasks(2) #question(1)")
     await proposed(second, "Look at plums")
     await first.uninstall_app()
-    await until(lambda: rows("SELECT DISTINCT status FROM run WHERE team_id = 'T1'") == STOPPED)
-    assert rows("SELECT DISTINCT ended_by FROM run WHERE team_id = 'T1'") == [
+    query = "SELECT DISTINCT status FROM run WHERE team_id = ?"
+    await until(lambda: rows(query, gone) == STOPPED)
+    assert rows("SELECT DISTINCT ended_by FROM run WHERE team_id = ?", gone) == [
         ("the removal of the app",)
     ]
-    assert rows("SELECT team_id FROM slack_bots") == [("T2",)]
-    assert rows("SELECT team_id FROM slack_installations") == [("T2",)]
-    assert rows("SELECT status FROM run WHERE team_id = 'T2'") == [("proposed",)]
-    assert rows("SELECT count(*) FROM run WHERE team_id = 'T1' AND shown_version < version") == [
-        (0,)
-    ]
+    assert rows("SELECT team_id FROM slack_bots") == [(stays,)]
+    assert rows("SELECT team_id FROM slack_installations") == [(stays,)]
+    assert rows(query, stays) == [("proposed",)]
+    behind = "SELECT count(*) FROM run WHERE team_id = ? AND shown_version < version"
+    assert rows(behind, gone) == [(0,)]
     assert has_button("Approve")(await first.current(plan))
 
 
 STOPPED = [("stopped",)]
+STORED = "SELECT count(*) FROM slack_bots WHERE team_id = ?"
 
 
-async def test_a_reinstallation_starts_clean(both, slack, tenants, rows):
+async def test_a_reinstallation_starts_clean(both, bot, tenants, rows):
     ada, _ = both
+    team = tenants[0].team.id
     await proposed(ada, "Look at apples")
     await ada.uninstall_app()
-    await until(lambda: rows("SELECT count(*) FROM slack_bots WHERE team_id = 'T1'") == [(0,)])
-    await ada.install_app()
-    assert (await install(slack, tenants[0]))[0] == 200
+    await until(lambda: rows(STORED, team) == [(0,)])
+    assert (await install(bot, ada))[0] == 200
     mention, plan = await approved(ada, "Look at pears #subtasks(1)")
     await done(ada, mention, plan)
-    assert rows("SELECT left_at FROM team WHERE id = 'T1'") == [(None,)]
-    assert rows("SELECT status FROM run WHERE team_id = 'T1' ORDER BY id") == [
+    assert rows("SELECT left_at FROM team WHERE id = ?", team) == [(None,)]
+    assert rows("SELECT status FROM run WHERE team_id = ? ORDER BY id", team) == [
         ("stopped",),
         ("completed",),
     ]
@@ -353,28 +404,33 @@ async def test_a_reinstallation_starts_clean(both, slack, tenants, rows):
 async def test_a_token_that_slack_no_longer_knows_ends_the_installation(both, tenants, rows):
     ada, _ = both
     _, plan = await proposed(ada, "Look at apples #question(1)")
-    tenants[0].revoked |= set(tenants[0].tokens)
+    tenants[0].slack.companies.revoke_token(tenants[0].installation)
     await ada.click(plan, "Approve")
-    await until(lambda: rows("SELECT count(*) FROM slack_bots WHERE team_id = 'T1'") == [(0,)])
-    await until(lambda: rows("SELECT status FROM run WHERE team_id = 'T1'") == STOPPED)
+    team = tenants[0].team.id
+    await until(lambda: rows(STORED, team) == [(0,)])
+    await until(lambda: rows("SELECT status FROM run WHERE team_id = ?", team) == STOPPED)
 
 
-async def test_the_removal_of_before_the_reinstallation_changes_nothing(both, slack, tenants, rows):
+async def test_the_removal_of_before_the_reinstallation_changes_nothing(
+    both, sender, tenants, rows
+):
+    first, second = (tenant.team for tenant in tenants)
     event = {"type": "app_uninstalled"}
-    assert (await slack.event(tenants[0], event, event_time=1_000_000_000))[0] == 200
-    assert (await slack.event(tenants[1], event, event_time=4_000_000_000))[0] == 200
-    await until(lambda: rows("SELECT team_id FROM slack_bots") == [("T1",)])
+    assert (await sender.event(first, event, event_time=1_000_000_000))[0] == 200
+    assert (await sender.event(second, event, event_time=4_000_000_000))[0] == 200
+    await until(lambda: rows("SELECT team_id FROM slack_bots") == [(first.id,)])
 
 
-async def test_the_tokens_of_people_may_be_revoked_alone(both, slack, tenants, rows):
+async def test_the_tokens_of_people_may_be_revoked_alone(both, sender, tenants, rows):
+    first, second = (tenant.team for tenant in tenants)
     people = {"type": "tokens_revoked", "tokens": {"oauth": [seed.ADA], "bot": []}}
-    assert (await slack.event(tenants[0], people))[0] == 200
+    assert (await sender.event(first, people))[0] == 200
     bots = {"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [seed.BOT_USER]}}
-    assert (await slack.event(tenants[1], bots))[0] == 200
-    await until(lambda: rows("SELECT team_id FROM slack_bots") == [("T1",)])
+    assert (await sender.event(second, bots))[0] == 200
+    await until(lambda: rows("SELECT team_id FROM slack_bots") == [(first.id,)])
 
 
-async def test_what_comes_from_a_team_without_the_app_does_nothing(bot, slack, tenants, rows):
+async def test_what_comes_from_a_team_without_the_app_does_nothing(bot, sender, tenants, rows):
     event = {
         "type": "app_mention",
         "user": seed.ADA,
@@ -383,5 +439,5 @@ async def test_what_comes_from_a_team_without_the_app_does_nothing(bot, slack, t
         "ts": "1.1",
         "event_ts": "1.1",
     }
-    assert (await slack.event(tenants[0], event))[0] == 200
+    assert (await sender.event(tenants[0].team, event))[0] == 200
     assert rows("SELECT count(*) FROM run") == [(0,)]

@@ -1,7 +1,5 @@
 """Every refusal that Slack documents, at every message of a run: the thread ends exact."""
 
-import json
-
 import pytest
 
 from bot.localslack.faults import Fault
@@ -9,7 +7,6 @@ from bot.refusals import CODES, Kind
 from orchestrator.model.base import Purpose
 from tests.acceptance.conftest import (
     PATIENCE_S,
-    ROOT,
     HeldModel,
     direct,
     has_button,
@@ -17,8 +14,8 @@ from tests.acceptance.conftest import (
     same,
     says,
 )
+from tests.slack_reference import METHODS, REFERENCE
 
-REFERENCE = json.loads((ROOT / "tests/data/slack_reference.json").read_text())
 TASK = "Look at apples #subtasks(2)"
 ANSWERED = "put together from 2 of 2"
 # One of each kind, and one that nobody knows.
@@ -37,7 +34,7 @@ GONE = {code for code, kind in CODES.items() if kind is Kind.REVOKED} | {"messag
 
 
 def documented(method):
-    codes = {*REFERENCE["common"], *REFERENCE["methods"][method]["errors"]} - GONE
+    codes = {*REFERENCE["common"], *METHODS[method]["errors"]} - GONE
     return [pytest.param(code, marks=pytest.mark.soak) for code in sorted(codes - {*SOME})]
 
 

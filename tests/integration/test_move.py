@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from person import Person, answers, eventually
 from typer.testing import CliRunner
 
-from bot.__main__ import cli
+from bot.cli import cli
 from bot.oauth import stored_tables
 from orchestrator.commands import Actor, Approve
 from orchestrator.errors import AlreadyRunning, ConfigurationError

@@ -5,7 +5,7 @@ import random
 import shutil
 import statistics
 from collections import defaultdict
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from functools import partial
 
 import pytest
@@ -27,7 +27,6 @@ from bot.publishing import Publishing
 from bot.streaming import Streams
 from orchestrator.plan import Plan, Subtask
 from orchestrator.store.clock import now
-from orchestrator.store.database import Database
 from orchestrator.store.tables import (
     Message,
     PlanRevision,
@@ -40,27 +39,15 @@ from orchestrator.store.tables import (
     new_row,
 )
 from tests.benchmarks.publisher import LIMIT_REFUSED, LIMIT_STALENESS, Watched, staleness
-from tests.driven_clock import DrivenLoop, passes
+from tests.driven_clock import AwaitedDatabase, DrivenLoop, passes
 
 RUNS, SUBTASKS = 20, 10
 SECONDS = 60.0
 CALL_S = 0.2
+CLICKED = 3
+"""The run whose changes are what a person clicked."""
 EPOCH = 1_700_000_000.0
 GENERAL = "C0LOCALGEN1"
-
-
-class CountedDatabase(Database):
-    """A database that the clock waits for."""
-
-    async def write(self, work):
-        with asyncio.get_running_loop().standing_still():
-            return await super().write(work)
-
-    @asynccontextmanager
-    async def read(self):
-        with asyncio.get_running_loop().standing_still():
-            async with super().read() as session:
-                yield session
 
 
 class Near(AsyncWebClient):
@@ -164,7 +151,7 @@ async def watch(url, storage):
         storage, "http://localhost", read_manifest(None), clock=lambda: EPOCH + loop.time()
     )
     general = workspace.directory.channel(GENERAL)
-    client, database = Near(workspace), CountedDatabase(url)
+    client, database = Near(workspace), AwaitedDatabase(url)
 
     async def clients(_):
         return client
@@ -207,6 +194,8 @@ async def work(database, publisher, runs):
         done = partial(succeed, run_id=runs[index], number=number, is_last=number == SUBTASKS)
         await database.write(done)
         changes[runs[index]].append(loop.time())
+        if index == CLICKED:
+            publisher.urge(runs[index])
         publisher.wake()
     return changes
 
@@ -226,3 +215,9 @@ def test_twenty_threads_are_kept_up_within_what_slack_allows(watched):
     assert watched.exact == RUNS
     assert watched.refused <= LIMIT_REFUSED * watched.calls
     assert statistics.median(staleness(watched)) <= LIMIT_STALENESS
+
+
+def test_who_clicks_sees_that_it_was_taken_before_others_are_brought_up_to_date(watched):
+    changes, edits = watched.changes[CLICKED], watched.edits[CLICKED]
+    waits = [min(at for at in edits if at >= change) - change for change in changes]
+    assert max(waits) <= 2 * 60 / 40 + CALL_S

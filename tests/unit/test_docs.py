@@ -63,7 +63,7 @@ class Registrations:
         self.commands.add(name)
         return lambda listener: listener
 
-    def shortcut(self, name):
+    def message_shortcut(self, name):
         self.shortcuts.add(name)
         return lambda listener: listener
 

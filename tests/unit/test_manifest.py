@@ -96,6 +96,8 @@ def called():
     """The methods of the Web API that the bot calls."""
     folders = [ROOT / "bot", ROOT / "bot/blocks", ROOT / "bot/listeners"]
     files = [file for folder in folders for file in folder.glob("*.py")]
+    # That one passes on what others call by name.
+    files.remove(ROOT / "bot/web_client.py")
     return {name for file in files for name in methods_in(ast.parse(file.read_text()))}
 
 
@@ -115,7 +117,7 @@ def test_the_commands_are_those_that_are_listened_to(manifest, registered):
 
 def test_the_shortcuts_are_those_that_are_listened_to(manifest, registered):
     declared = {shortcut["callback_id"] for shortcut in manifest["features"]["shortcuts"]}
-    assert declared == registered["shortcut"]
+    assert declared == registered["message_shortcut"]
 
 
 def test_the_events_are_those_that_are_listened_to(manifest, registered):

@@ -1,6 +1,5 @@
 """Every refusal that Slack documents is known by its kind, and no other without a reason."""
 
-import json
 import re
 from pathlib import Path
 
@@ -9,10 +8,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.refusals import CODES, Kind, asked_to_wait, code_of, kind_of
+from tests.slack_reference import METHODS, REFERENCE
 
 ROOT = Path(__file__).parents[2]
-REFERENCE = json.loads((ROOT / "tests/data/slack_reference.json").read_text())
-METHODS = REFERENCE["methods"]
 
 # What is not in the reference, and why it is in the table.
 UNDOCUMENTED = {

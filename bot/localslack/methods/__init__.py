@@ -7,6 +7,7 @@ from bot.localslack.methods import (
     chat,
     conversations,
     files,
+    oauth,
     reactions,
     streams,
     team,
@@ -15,10 +16,9 @@ from bot.localslack.methods import (
 )
 from bot.localslack.methods.base import ApiCall, Method
 
+FAMILIES = (agents, chat, conversations, files, oauth, reactions, streams, team, users, views)
 METHODS: dict[str, Method] = {
-    method.name: method
-    for family in (agents, chat, conversations, files, reactions, streams, team, users, views)
-    for method in family.METHODS
+    method.name: method for family in FAMILIES for method in family.METHODS
 }
 
 __all__ = ["METHODS", "ApiCall", "Method"]

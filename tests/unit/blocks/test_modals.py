@@ -23,7 +23,7 @@ from block_views import (
 
 from bot.blocks import edit_form, modals
 from bot.localslack.inputs import initial_state
-from orchestrator.errors import InvalidInput
+from orchestrator.errors import InvalidInput, Outdated
 from orchestrator.plan import Plan, Subtask, from_text
 from orchestrator.store.tables import RequestKind, RunStatus
 
@@ -403,3 +403,9 @@ def test_a_playbook_is_offered_a_name_made_of_the_goal():
     view = checked_modal(modals.save_playbook(run(goal="Compare <!here> Job Queues, please!")))
     assert modals.named(entered(view)) == "compare-here-job-queues"
     assert about(view) == {"run_id": RUN}
+
+
+@pytest.mark.parametrize("said", ["", "no JSON", "[]", "null", '"text"', '{"run": "another name"}'])
+def test_a_dialog_of_another_version_is_to_be_opened_again(said):
+    with pytest.raises(Outdated, match=r"Close it, and open it again\."):
+        _ = modals.about({"private_metadata": said})["run_id"]
