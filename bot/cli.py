@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -123,6 +124,32 @@ def move(
         from bot.move import show_move
 
         show_move(BotSettings.load().database_url, to)
+
+    sensible(run)
+
+
+@cli.command()
+def manifest(
+    *,
+    url: Annotated[str | None, typer.Option(help="Where Slack reaches `--http`: https://…")] = None,
+    many: Annotated[
+        bool, typer.Option("--many", help="Many workspaces can install the app.")
+    ] = False,
+    org: Annotated[
+        bool, typer.Option("--org", help="Organisations can install it as a whole.")
+    ] = False,
+) -> None:
+    """Print the app's manifest, for Socket Mode or for a bot that Slack reaches at `--url`."""
+
+    def run() -> None:
+        from bot import manifests
+
+        found = manifests.read(Path("manifest.yml"))
+        if url is not None:
+            found = manifests.over_http(found, url, many=many, org=org)
+        elif many or org:
+            raise ConfigurationError("Installations come over HTTP: say --url as well.")
+        typer.echo(manifests.written(found), nl=False)
 
     sensible(run)
 

@@ -166,4 +166,8 @@ async def _signing_secret(settings: BotSettings) -> str:
 
 async def _oauth(settings: BotSettings) -> str:
     settings.check_oauth()
-    return "Many workspaces can install the app: start with --http and open /slack/install."
+    return (
+        "Many workspaces can install the app: start with --http and open /slack/install. "
+        "Distributed to other companies outside the Marketplace it may read threads only once a "
+        "minute, 15 messages of each (docs/slack.md)."
+    )
