@@ -10,7 +10,8 @@ from orchestrator import text as plain_text
 from orchestrator.store.tables import SubtaskStatus
 from orchestrator.text import plural
 
-# Slack takes 12,000 characters of markdown in a message, and all its blocks need room.
+# Slack takes 12,000 characters of markdown in a message, and all its blocks need room. Whether it
+# counts bytes is not documented, so these are bytes.
 MOST_ANSWER = 11_000
 _MOST_BLOCK = 6_000
 _OFFLINE = "offline"
@@ -60,7 +61,8 @@ def _text(view: RunView) -> str:
 
 
 def _fits(whole: str) -> bool:
-    return len(whole) <= MOST_ANSWER and len(markdown.safe(whole)) <= MOST_ANSWER
+    is_short = len(whole) <= MOST_ANSWER
+    return is_short and markdown.size(markdown.safe(whole)) <= MOST_ANSWER
 
 
 def _plain_opening(view: RunView) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from bot.blocks import text
 from bot.blocks.payload import Block
 
 Element = dict[str, Any]
@@ -64,7 +65,7 @@ def button(
     """A button; `style` is `primary` or `danger`."""
     element: Element = {
         "type": "button",
-        "text": plain(label[:_MOST_LABEL]),
+        "text": plain(text.within(label, _MOST_LABEL)),
         "action_id": action_id,
         "value": value,
     }
@@ -116,10 +117,13 @@ def text_input(
     placeholder: str = "",
     focus: bool = False,
 ) -> Element:
-    """A field for text of at most `most` characters."""
-    element: Element = {"type": "plain_text_input", "multiline": multiline, "max_length": most}
+    """A field for text of at most `most` characters; what is there already may be longer, as
+    Slack may count UTF-16 units."""
+    shown = text.within(initial, MOST_INPUT)
+    longest = max(most, text.units(shown))
+    element: Element = {"type": "plain_text_input", "multiline": multiline, "max_length": longest}
     if initial:
-        element["initial_value"] = initial[:most]
+        element["initial_value"] = shown
     if placeholder:
         element["placeholder"] = plain(placeholder)
     if focus:
@@ -129,7 +133,7 @@ def text_input(
 
 def option(value: str, label: str) -> Element:
     """A choice; its value must be of at most 150 characters."""
-    return {"text": plain(label[:_MOST_LABEL]), "value": value}
+    return {"text": plain(text.within(label, _MOST_LABEL)), "value": value}
 
 
 def select(options: Sequence[Element], chosen: str | None = None) -> Element:
@@ -165,4 +169,4 @@ def checkboxes(options: Sequence[Element], ticked: Iterable[str] = ()) -> Elemen
 
 def can_be_option(value: str) -> bool:
     """Whether `value` can be the value of an option."""
-    return 0 < len(value) <= _MOST_OPTION_VALUE
+    return 0 < text.units(value) <= _MOST_OPTION_VALUE

@@ -66,14 +66,19 @@ def pieces(markdown: str) -> list[str]:
     return [part for part in parts if part.strip()]
 
 
+def size(markdown: str) -> int:
+    """Return the length in bytes of UTF-8: no other way to count characters gives more."""
+    return len(markdown.encode())
+
+
 def packed(parts: Sequence[str], most: int) -> list[str]:
-    """The parts joined into as few as possible of at most `most` characters each.
+    """The parts joined into as few as possible of at most `most` bytes each.
 
     A part that is longer by itself stays whole.
     """
     joined: list[str] = []
     for part in parts:
-        if joined and len(joined[-1]) + 2 + len(part) <= most:
+        if joined and size(joined[-1]) + 2 + size(part) <= most:
             joined[-1] = f"{joined[-1]}\n\n{part}"
         else:
             joined.append(part)
@@ -81,23 +86,23 @@ def packed(parts: Sequence[str], most: int) -> list[str]:
 
 
 def beginning(parts: Sequence[str], most: int) -> list[str]:
-    """The first of the parts, together at most `most` characters; a long one is cut at a line."""
+    """The first of the parts, together at most `most` bytes; a long one is cut at a line."""
     kept: list[str] = []
     left = most
     for part in parts:
-        if len(part) > left:
+        if size(part) > left:
             # A few lines of a part are worth little, unless there is nothing else.
             if not kept or left > most // 4:
                 kept.append(_cut(part, left))
             break
         kept.append(part)
-        left -= len(part) + 2
+        left -= size(part) + 2
     return [part for part in kept if part.strip()]
 
 
 def _cut(part: str, most: int) -> str:
-    room = most - 10
-    head = part[:room]
+    head = part.encode()[: max(0, most - 10)].decode(errors="ignore")
+    room = len(head)
     line = head.rfind("\n")
     word = head.rfind(" ")
     cut = line if line > room // 2 else word

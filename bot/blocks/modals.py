@@ -196,7 +196,7 @@ def draft_of(plan: Plan, view: Mapping[str, Any]) -> dict[str, Any]:
 
 def _switches(view: RunView, plan: Plan, page: int) -> list[Block]:
     buttons = [_page_button("Previous page", view, page - 1)] if page > 0 else []
-    if len(to_text(plan)) <= MOST_INPUT:
+    if text.units(to_text(plan)) <= MOST_INPUT:
         value = ids.of_page(view.id, view.revision)
         buttons.append(button("Edit as text", ids.EDIT_TEXT, value))
     return [actions(*buttons)] if buttons else []

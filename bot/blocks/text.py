@@ -36,15 +36,30 @@ def defused(value: str) -> str:
     return _LIVE.sub(f"<{_INVISIBLE}", value)
 
 
+def units(value: str) -> int:
+    """Return the length of `value` in UTF-16 units, as JavaScript counts and Slack may."""
+    return len(value.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def within(value: str, limit: int) -> str:
+    """Return the beginning of `value` of at most `limit` UTF-16 units, in whole characters."""
+    encoded = value.encode("utf-16-le", "surrogatepass")
+    return encoded[: 2 * limit].decode("utf-16-le", "ignore") if len(encoded) > 2 * limit else value
+
+
 def line(value: str, limit: int) -> str:
-    """`value` on one line of at most `limit` characters; never empty."""
-    return text.shorten(defused(text.one_line(_beginning(value, limit))), limit) or NOTHING
+    """`value` on one line of at most `limit` UTF-16 units; never empty."""
+    return _shortened(defused(text.one_line(_beginning(value, limit))), limit) or NOTHING
 
 
 def block(value: str, limit: int) -> str:
-    """`value` in its lines, at most `limit` characters; never empty."""
+    """`value` in its lines, at most `limit` UTF-16 units; never empty."""
     cleaned = _EMPTY_LINES.sub("\n\n", text.block(_beginning(value, limit)))
-    return text.shorten(defused(cleaned), limit) or NOTHING
+    return _shortened(defused(cleaned), limit) or NOTHING
+
+
+def _shortened(value: str, limit: int) -> str:
+    return text.shorten(value, len(within(value, limit)))
 
 
 def _beginning(value: str, limit: int) -> str:

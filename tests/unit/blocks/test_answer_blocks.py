@@ -146,6 +146,25 @@ def test_an_answer_that_grows_too_long_by_being_made_safe_is_attached():
     assert sum(map(len, shown(payload))) <= answer.MOST_ANSWER
 
 
+SCRIPTS = {
+    "Japanese": "答えはここにあります。\n\n",
+    "Arabic": "الجواب هنا.\n\n",
+    "emoji": "🍏🍎 👩‍👩‍👧 \n\n",
+}
+
+
+@pytest.mark.parametrize("words", SCRIPTS.values(), ids=SCRIPTS)
+def test_an_answer_in_any_script_is_kept_in_bytes_and_attached_whole(words):
+    long = (words * 11_000)[:11_000].rstrip()
+    payload = checked(answer.answer(done(long)))
+    said = "\n\n".join(shown(payload))
+
+    assert 0.7 * answer.MOST_ANSWER < len(said.encode()) <= answer.MOST_ANSWER
+    assert answer.document(done(long)) == long
+    short = (words * 11_000).encode()[: answer.MOST_ANSWER - 100].decode(errors="ignore")
+    assert answer.document(done(short)) is None
+
+
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_answer_is_only_text(text):
     checked(answer.answer(hostile(text, RunStatus.COMPLETED)))

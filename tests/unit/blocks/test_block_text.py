@@ -2,8 +2,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bot.blocks import text
+from bot.blocks import elements, text
 
 
 @pytest.mark.parametrize(
@@ -90,3 +92,26 @@ def test_a_long_list_of_numbers_is_cut():
     assert text.numbers([3]) == "3"
     assert text.numbers([3, 5, 7]) == "3, 5 and 7"
     assert text.numbers(range(1, 13), most=3) == "1, 2, 3 and 9 more"
+
+
+@given(st.text(max_size=400), st.integers(2, 200))
+def test_what_is_cut_is_never_longer_however_it_is_counted(value, limit):
+    for cut in (text.line(value, limit), text.block(value, limit), text.within(value, limit)):
+        assert text.units(cut) <= max(limit, text.units(text.NOTHING))
+        cut.encode()
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "答", "🍏"])
+def test_a_field_takes_what_is_in_it_already(letter):
+    field = elements.text_input(letter * 200, most=200)
+    assert field["initial_value"] == letter * 200
+    assert text.units(field["initial_value"]) <= field["max_length"] <= 400
+    longest = elements.text_input(letter * 4_000, most=3_000)
+    assert text.units(longest["initial_value"]) <= longest["max_length"] == 3_000
+
+
+@pytest.mark.parametrize("letter", ["a", "答", "🍏"])
+def test_labels_are_short_however_they_are_counted(letter):
+    label = elements.option("1", letter * 200)["text"]["text"]
+    assert text.units(label) <= 75
+    assert not elements.can_be_option("🍏" * 76)
