@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import time
+from urllib.parse import urlencode
 
 from bot.localslack import seed
 
@@ -36,6 +37,13 @@ class Sender:
             **more,
         }
         return await self.post(json.dumps(body))
+
+    async def payload(self, kind, payload):
+        """What Slack sent, in the form that it sends each kind in."""
+        if kind == "events_api":
+            return await self.post(json.dumps(payload))
+        form = payload if kind == "slash_commands" else {"payload": json.dumps(payload)}
+        return await self.post(urlencode(form), "application/x-www-form-urlencoded")
 
 
 def signed(body, now=None):

@@ -2,10 +2,14 @@
 
 import asyncio
 import html
+import json
 import re
 import socket
+import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
@@ -58,8 +62,9 @@ class Tenant:
         return self.slack.person(name, company=self.team)
 
     def count(self, method):
+        """How often the bot called a method here, or any where that is None."""
         bot = self.installation.bot_user if self.installation else None
-        return sum((call.method, call.bot) == (method, bot) for call in self.slack.calls)
+        return sum(call.bot == bot and method in (None, call.method) for call in self.slack.calls)
 
 
 @pytest.fixture
@@ -277,6 +282,126 @@ async def set_policy(person, **filled):
     for name, value in filled.items():
         modal.fill(name, value)
     assert (await modal.submit()).closed
+
+
+# Which field says for whom a payload is; all others may name anybody in shared channels.
+DECIDES = {
+    "events_api": {"authorizations.0.team_id", "authorizations.0.enterprise_id"},
+    "slash_commands": {"team_id", "enterprise_id"},
+    "interactive": {"team.id", "team.enterprise_id", "view.app_installed_team_id"},
+}
+
+
+async def mentioned(ada):
+    await proposed(ada, "Look at apples")
+
+
+async def written_to(ada):
+    await ada.post("dm", "Look at apples")
+    await ada.wait_for("dm", has_button("Approve"), PATIENCE_S)
+
+
+async def commanded(ada):
+    await ada.command("/orchestrate", "Look at apples", channel="general")
+    await ada.wait_for("general", lambda m: m.data.get("reply_count"), PATIENCE_S)
+
+
+async def clicked(ada):
+    _, plan = await proposed(ada, "Look at apples")
+    await ada.click(plan, "Re-plan")
+    await ada.modal(PATIENCE_S, lambda view: view.get("callback_id") == "replan")
+
+
+async def submitted(ada):
+    mention, plan = await proposed(ada, "Look at apples")
+    await ada.click(plan, "Re-plan")
+    modal = await ada.modal(PATIENCE_S, lambda view: view.get("callback_id") == "replan")
+    modal.fill(modal.labels[0], "Less of it")
+    await modal.submit()
+    await ada.wait_for(mention, lambda m: m.ts > plan.ts and has_button("Approve")(m), PATIENCE_S)
+
+
+async def chosen_from_a_menu(ada):
+    said = await ada.post("general", "Somebody should look at apples")
+    await ada.shortcut("orchestrate_this", said)
+    await ada.modal(PATIENCE_S)
+
+
+async def opened(ada):
+    await ada.open_home()
+
+
+def paths_to(found, value, path=()):
+    """Every place in a payload that has the value."""
+    if found == value:
+        yield path
+    if isinstance(found, dict | list):
+        for key, inside in found.items() if isinstance(found, dict) else enumerate(found):
+            yield from paths_to(inside, value, (*path, key))
+
+
+def altered(payload, path, value, number):
+    """A payload that says something else in one place, and is another event."""
+    changed = json.loads(json.dumps(payload))
+    *before, last = path
+    reduce(getitem, before, changed)[last] = value
+    if "event" in changed:
+        event, ts = changed["event"], f"{time.time() - 60 - number:.6f}"
+        changed["event_id"] = f"Ev{number}"
+        event |= {name: ts for name in ("ts", "event_ts") if name in event}
+    return changed
+
+
+def kind_of(payload):
+    """What a payload is about."""
+    return payload.get("event", payload).get("type", "command")
+
+
+def by_whom(payload):
+    """The fields that may name the person."""
+    said = payload.get("event", payload)
+    return said.get("user_id"), said.get("user"), (payload.get("user") or {}).get("id")
+
+
+@pytest.mark.parametrize(
+    ("act", "kind"),
+    [
+        (mentioned, "app_mention"),
+        (written_to, "message"),
+        (commanded, "command"),
+        (clicked, "block_actions"),
+        (submitted, "view_submission"),
+        (chosen_from_a_menu, "message_action"),
+        (opened, "app_home_opened"),
+    ],
+)
+async def test_a_payload_reaches_nobody_but_whom_it_is_for(
+    both, sender, slack, tenants, rows, act, kind
+):
+    first, second = tenants
+    await act(both[1])
+    sent = [
+        each
+        for each in slack.workspace.recorder.envelopes
+        if kind_of(each.payload) == kind and both[1].id in by_whom(each.payload)
+    ]
+    envelope = sent[-1]
+    others = {second.team.id: first.team.id, second.team.enterprise_id: "E0ANOTHER00"}
+    places = [
+        (path, other)
+        for own, other in others.items()
+        for path in paths_to(envelope.payload, own)
+        if ".".join(map(str, path)) not in DECIDES[envelope.type]
+    ]
+    for number, (path, other) in enumerate(places):
+        before = [each.count(None) for each in tenants]
+        payload = altered(envelope.payload, path, other, number)
+        status, said = await sender.payload(envelope.type, payload)
+        assert (status, "no longer exists" in said) == (200, False), path
+        if kind != "view_submission":
+            await until(lambda seen=before[1]: second.count(None) > seen)
+        assert first.count(None) == before[0], path
+    assert rows("SELECT count(*) FROM run WHERE team_id = ?", first.team.id) == [(0,)]
 
 
 # --- tokens ------------------------------------------------------------------------------
