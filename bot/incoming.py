@@ -8,7 +8,7 @@ takes them from here.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,15 +27,15 @@ class Source:
     """What a payload says of the installation that it is for.
 
     `team_id` is a workspace's, or an organisation's where that is the installation. `workspace`
-    is where in an organisation something happened, if it is known. `mentioned` are the users to
-    whom an event in a shared channel was said.
+    is where in an organisation something happened, if it is known. `addressed` are users, among
+    whom may be the bot that it is about.
     """
 
     enterprise_id: str | None = None
     team_id: str | None = None
     is_org: bool = False
     workspace: str | None = None
-    mentioned: tuple[str, ...] = ()
+    addressed: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, body: Body, context: AsyncBoltContext) -> Source:
@@ -46,7 +46,7 @@ class Source:
             team_id=None if is_org else team_id,
             is_org=is_org,
             workspace=_workspace(body, team_id) if is_org else None,
-            mentioned=_mentioned(body),
+            addressed=_addressed(body),
         )
 
 
@@ -109,13 +109,26 @@ def _workspace(body: Body, found: str | None) -> str | None:
     return named if isinstance(named, str) and named.startswith("T") else None
 
 
-def _mentioned(body: Body) -> tuple[str, ...]:
+def _addressed(body: Body) -> tuple[str, ...]:
+    """Return the users among whom is the bot that a payload is about, where that is not clear by
+    itself: in shared channels several installations may see the same, and Slack names any one."""
     event = body.get("event")
-    if not is_shared(body) or not isinstance(event, Mapping):
-        return ()
-    if event.get("type") != "app_mention" or not isinstance(event.get("text"), str):
-        return ()
-    return tuple(_MENTION.findall(event["text"]))
+    if isinstance(event, Mapping):
+        return tuple(_of_event(event)) if is_shared(body) else ()
+    author = _at(body, "message.user") if body.get("type") == "block_actions" else None
+    return (author,) if isinstance(author, str) else ()
+
+
+def _of_event(event: Mapping[str, Any]) -> Iterator[str]:
+    """Yield who wrote what an event tells of, if that was changed, and who is mentioned in it."""
+    for path in ("message", "previous_message"):
+        author = _at(event, f"{path}.user")
+        if isinstance(author, str):
+            yield author
+    for path in ("text", "message.text", "previous_message.text"):
+        said = _at(event, path)
+        if isinstance(said, str):
+            yield from _MENTION.findall(said)
 
 
 # --- the shape of a payload ------------------------------------------------------------------

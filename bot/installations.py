@@ -174,17 +174,17 @@ class Installations:
 
     async def authorize(self, source: Source) -> Authorized | None:
         """Return the installation that a payload is for; None where the app is not installed."""
-        known = await self._mentioned(source) or await self._of_source(source)
+        known = await self._addressed(source) or await self._of_source(source)
         if known is None:
             return None
         if known.is_org and source.workspace is not None:
             await self._note(source.workspace, known.team_id)
         return Authorized(known.team_id, known.identity, self._client_of(known.token))
 
-    async def _mentioned(self, source: Source) -> _Known | None:
-        """Of an event that several installations see, Slack names any one of them: it is for the
-        one whose bot was mentioned."""
-        bots = [self._bots[user] for user in source.mentioned if user in self._bots]
+    async def _addressed(self, source: Source) -> _Known | None:
+        """Return the installation whose bot a payload is about, if it says so: of what several
+        see, Slack names any one."""
+        bots = [self._bots[user] for user in source.addressed if user in self._bots]
         return await self._find(bots[0]) if bots else None
 
     async def _of_source(self, source: Source) -> _Known | None:

@@ -66,9 +66,9 @@ class Events:
         self._timestamps = timestamps
         self._faults = faults
 
-    def posted(self, channel: JsonObject, author: str | None, show: Show) -> None:
+    def posted(self, channel: JsonObject, show: Show) -> None:
         """Someone, perhaps the bot itself, posted."""
-        viewer = self._viewer(channel, author)
+        viewer = self._viewer(channel)
         if viewer is None:
             return
         message = show(viewer)
@@ -78,9 +78,9 @@ class Events:
         self._message(viewer, channel, event)
         self._mention(channel, show)
 
-    def changed(self, channel: JsonObject, author: str | None, show: Show, previous: Show) -> None:
+    def changed(self, channel: JsonObject, show: Show, previous: Show) -> None:
         """A message was edited; one that mentions the bot is a mention again."""
-        viewer = self._viewer(channel, author)
+        viewer = self._viewer(channel)
         if viewer is None:
             return
         message, before = show(viewer), previous(viewer)
@@ -100,9 +100,9 @@ class Events:
         if message["text"] != before["text"]:
             self._mention(channel, show)
 
-    def deleted(self, channel: JsonObject, author: str | None, show: Show) -> None:
+    def deleted(self, channel: JsonObject, show: Show) -> None:
         """A message is gone."""
-        viewer = self._viewer(channel, author)
+        viewer = self._viewer(channel)
         if viewer is None:
             return
         previous = show(viewer)
@@ -199,11 +199,9 @@ class Events:
             team = None if bot.team_id is None else self._tenants.team(bot.team_id)
             self._send(kind, bot, event, team)
 
-    def _viewer(self, channel: JsonObject, author: str | None) -> Installation | None:
-        """The installation that an event names: the author's own company's, if it is there."""
-        found = self._tenants.in_channel(channel)
-        ours = [each for each in found if author and not self._perspective.is_foreign(each, author)]
-        return next(iter([*ours, *found]), None)
+    def _viewer(self, channel: JsonObject) -> Installation | None:
+        """Return the installation that an event names: any one that sees it, whoever wrote it."""
+        return next(iter(self._tenants.in_channel(channel)), None)
 
     def _about(self, channel: JsonObject, kind: str, **more: str) -> JsonObject:
         event_ts = self._timestamps.next()
@@ -236,7 +234,7 @@ class Events:
     def _in_channel(
         self, channel: JsonObject, user: str, subscription: str, event: JsonObject
     ) -> None:
-        viewer = self._viewer(channel, user)
+        viewer = self._viewer(channel)
         if viewer is not None:
             self._about_channel(channel, viewer, subscription, event)
 

@@ -58,7 +58,7 @@ class Messages:
         if parent is not None:
             shown["parent"] = self.for_person(parent)
         self._feed.publish("message", shown, channel["members"])
-        self._events.posted(channel, message.body.get("user"), partial(self.for_api, message))
+        self._events.posted(channel, partial(self.for_api, message))
         return message
 
     def post_ephemeral(
@@ -101,8 +101,7 @@ class Messages:
         gone = {"channel": channel["id"], "ts": message.ts, "thread_ts": message.thread_ts}
         self._feed.publish("message_deleted", gone, _audience(channel, message))
         if message.seen_by is None:
-            author, show = message.body.get("user"), partial(self.for_api, message)
-            self._events.deleted(channel, author, show)
+            self._events.deleted(channel, partial(self.for_api, message))
         if message.thread_ts:
             parent = self._count_replies(channel, message.thread_ts)
             if parent is not None:
@@ -213,9 +212,8 @@ class Messages:
     def _tell_changed(
         self, channel: JsonObject, changed: StoredMessage, before: StoredMessage
     ) -> None:
-        author = changed.body.get("user")
         now, then = partial(self.for_api, changed), partial(self.for_api, before)
-        self._events.changed(channel, author, now, then)
+        self._events.changed(channel, now, then)
 
     def _new(
         self,

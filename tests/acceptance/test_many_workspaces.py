@@ -303,7 +303,7 @@ async def written_to(ada):
 
 async def commanded(ada):
     await ada.command("/orchestrate", "Look at apples", channel="general")
-    await ada.wait_for("general", lambda m: m.data.get("reply_count"), PATIENCE_S)
+    await ada.wait_for("general", has_button("Approve"), PATIENCE_S)
 
 
 async def clicked(ada):
@@ -402,6 +402,46 @@ async def test_a_payload_reaches_nobody_but_whom_it_is_for(
             await until(lambda seen=before[1]: second.count(None) > seen)
         assert first.count(None) == before[0], path
     assert rows("SELECT count(*) FROM run WHERE team_id = ?", first.team.id) == [(0,)]
+
+
+@pytest.fixture(params=[0, 1], ids=["hosted by the first", "hosted by the second"])
+async def shared(both, slack, tenants, request):
+    """A channel of two companies in which each has a bot of its own: people and channel."""
+    teams = [tenant.team for tenant in tenants]
+    host, guest = teams[request.param], teams[1 - request.param]
+    people = [person.id for person in both]
+    channel = slack.companies.add_channel(host, "deal", people, shared_with=[guest])
+    return both, channel["id"]
+
+
+async def test_each_companys_bot_answers_its_own_people_in_a_channel_they_share(
+    shared, tenants, rows
+):
+    people, channel = shared
+    for ada, tenant in zip(people, tenants, strict=True):
+        mention, plan = await approved(ada, "Look at apples #subtasks(1)", channel)
+        await done(ada, mention, plan)
+        assert rows("SELECT team_id FROM run ORDER BY id")[-1] == (tenant.team.id,)
+
+
+async def test_what_changes_in_a_shared_channel_is_for_the_bot_that_was_asked(
+    shared, tenants, rows
+):
+    people, channel = shared
+    for ada in people:
+        mention, plan = await proposed(ada, "Look at apples", channel)
+        await ada.edit(mention, f"{mention.text.split()[0]} Look at pears")
+        plan = await ada.wait_for(
+            ada.thread(mention),
+            lambda m, old=plan: m.ts > old.ts and has_button("Approve")(m),
+            PATIENCE_S,
+        )
+        await ada.delete(mention)
+        await ada.wait_for(
+            ada.thread(mention), lambda m: "stopped" in m.words.casefold(), PATIENCE_S
+        )
+    said = rows("SELECT team_id, task, status FROM run ORDER BY id")
+    assert said == [(tenant.team.id, "Look at pears", "stopped") for tenant in tenants]
 
 
 # --- tokens ------------------------------------------------------------------------------

@@ -41,8 +41,28 @@ def test_an_event_in_a_channel_of_another_company_is_for_the_installation_that_s
 
 
 def test_an_event_in_a_shared_channel_says_whom_it_mentions():
-    assert source(event(OURS, is_ext_shared_channel=True)).mentioned == ("UBOT",)
-    assert source(event(OURS)).mentioned == ()
+    assert source(event(OURS, is_ext_shared_channel=True)).addressed == ("UBOT",)
+    assert source(event(OURS)).addressed == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "addressed"),
+    [
+        ({"subtype": "message_changed", "message": {"user": "U1", "text": "<@UBOT> a"}}, "UBOT"),
+        ({"subtype": "message_changed", "previous_message": {"text": "<@UBOT|it> a"}}, "UBOT"),
+        ({"subtype": "message_deleted", "previous_message": {"user": "UBOT"}}, "UBOT"),
+        ({"subtype": "file_share", "text": "see <@UBOT>"}, "UBOT"),
+        ({"subtype": "message_deleted", "previous_message": None, "text": ["<@UBOT>"]}, None),
+    ],
+)
+def test_what_happens_to_a_message_in_a_shared_channel_is_about_its_bot(said, addressed):
+    body = {**event(OURS, is_ext_shared_channel=True), "event": {"type": "message", **said}}
+    assert (addressed in source(body).addressed) is (addressed is not None)
+
+
+def test_a_click_on_a_message_is_for_the_bot_that_wrote_it():
+    body = {**CLICK, "team": {"id": "T-partner"}, "message": {"user": "UBOT", "ts": "1.2"}}
+    assert source(body).addressed == ("UBOT",)
 
 
 def test_an_event_for_an_organisation_names_the_workspace_beside_it():

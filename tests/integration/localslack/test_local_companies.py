@@ -360,8 +360,8 @@ async def test_one_message_is_one_event_however_many_installations_see_it(
     await ada.post("deal", "second")
     bodies = [await next_of(app, "message") for _ in range(2)]
     assert [body["event"]["text"] for body in bodies] == ["first", "second"]
-    teams = [body["authorizations"][0]["team_id"] for body in bodies]
-    assert teams == [installed.team_id, OURS]
+    # Slack names any one of them, whoever wrote it.
+    assert {body["authorizations"][0]["team_id"] for body in bodies} == {OURS}
 
 
 async def test_a_revoked_token_is_told_apart_from_a_removed_app(workspace, paula, installed):
