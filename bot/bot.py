@@ -235,6 +235,10 @@ async def problem_in(work: Work) -> str | None:
         if is_away and kind_of(error) in (Kind.PASSING, Kind.WAIT):
             log.warning("slack_refused", error=code_of(error) or repr(error)[:200])
             return "Slack could not do that just now. Please try again."
-        log.exception("listener_broke")
+        code = code_of(error)
+        if code and kind_of(error) is not Kind.PAYLOAD:
+            log.warning("slack_refused", error=code)
+            return f"Slack does not let me do that here ({code})."
+        log.exception("listener_broke", error=code or repr(error)[:200])
         return note.broken(request_id())
     return None

@@ -18,6 +18,7 @@ from orchestrator.store.tables import RequestKind, RevisionSource, RunStatus
 
 # What the keys of answers begin with.
 ANSWER = "answer:"
+UNATTACHED = "unattached:"
 # Dead letters that come this close together are one message.
 _AT_ONCE = timedelta(seconds=10)
 
@@ -57,7 +58,7 @@ def digest(payload: Payload) -> str:
 
 def is_passing(key: str) -> bool:
     """Whether a message is taken away when it is no longer wanted."""
-    return key.startswith("note:")
+    return key.startswith(("note:", UNATTACHED))
 
 
 def wanted(view: RunView) -> list[Wanted]:

@@ -456,7 +456,7 @@ class Publisher:
                 title=wanted.title,
                 content=wanted.content or await self._content(wanted),
             )
-        await self._note(intent, status=MessageStatus.SHOWN)
+        await self._note(intent, status=MessageStatus.SHOWN, error=None)
 
     async def _content(self, wanted: Attachment) -> bytes:
         """What is in a file that a worker made."""
@@ -504,6 +504,7 @@ class Publisher:
                 await self._note(known, status=MessageStatus.REFUSED, error=code_of(error))
             case _:
                 self._defer(view.id, step.key, error)
+                await self._tell_of_file(view, step, error)
 
     def _defer(self, run_id: str, key: str, error: SlackApiError) -> None:
         """Try a message again later. Raises the error where the others are to wait for it."""
@@ -519,6 +520,13 @@ class Publisher:
         if is_patient:
             raise error
         log.warning("message_waits", run=run_id, key=key, error=_short(error), again_in_s=delay)
+
+    async def _tell_of_file(self, view: RunView, step: Step, error: SlackApiError) -> None:
+        """Let the thread say that a file is missing, until Slack takes it after all."""
+        if isinstance(step.wanted, Attachment) and self._deferred[view.id][step.key].is_told:
+            known = await self._row_of(view, step)
+            if known.error is None:
+                await self._note(known, error=code_of(error))
 
     async def _go_plainer(self, view: RunView, step: Step, code: str) -> None:
         """Let a refused message have a form that uses less of Slack."""

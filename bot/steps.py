@@ -42,8 +42,7 @@ class Step:
 
 def next_post(view: RunView, rows: Mapping[str, Message], skip: Container[str] = ()) -> Step | None:
     """The first message or file that is missing in the thread, but for those to `skip`."""
-    forms = {key: Form.of(row.error) for key, row in rows.items()}
-    files = messages.attachments(view, forms)
+    files = _files(view, rows)
     missing: list[Wanted | Attachment] = [
         *messages.wanted(view),
         *files,
@@ -56,15 +55,24 @@ def next_post(view: RunView, rows: Mapping[str, Message], skip: Container[str] =
     return None
 
 
+def _files(view: RunView, rows: Mapping[str, Message]) -> list[Attachment]:
+    return messages.attachments(view, {key: Form.of(row.error) for key, row in rows.items()})
+
+
 def _unattached(
     view: RunView, files: Sequence[Attachment], rows: Mapping[str, Message]
 ) -> list[Wanted]:
-    """Messages that stand for files which Slack does not take."""
+    """Return the messages that stand for files which Slack does not take, for now or for good."""
     return [
-        Wanted(f"unattached:{file.key}", note.unattached(view, file.name))
+        Wanted(f"{messages.UNATTACHED}{file.key}", note.unattached(view, file.name))
         for file in files
-        if (row := rows.get(file.key)) is not None and row.status is MessageStatus.REFUSED
+        if (row := rows.get(file.key)) is not None and _is_not_taken(row)
     ]
+
+
+def _is_not_taken(file: Message) -> bool:
+    is_away = file.status is MessageStatus.INTENT and file.error is not None
+    return is_away or file.status is MessageStatus.REFUSED
 
 
 def next_change(
@@ -72,7 +80,7 @@ def next_change(
 ) -> Step | None:
     """The first message in the thread that is not as it should be, or that should not be, but
     for those to `skip`."""
-    wanted = messages.wanted(view)
+    wanted = [*messages.wanted(view), *_unattached(view, _files(view, rows), rows)]
     for item in wanted:
         known = rows.get(item.key)
         if known is None or known.status is not MessageStatus.SHOWN or item.key in skip:

@@ -11,6 +11,7 @@ from orchestrator.store.tables import Artifact, ArtifactContent, new_row
 from tests.acceptance.conftest import (
     PATIENCE_S,
     HeldModel,
+    LongAnswer,
     answered,
     approved,
     done,
@@ -164,19 +165,3 @@ async def test_a_long_answer_comes_whole_as_a_file(start_bot, ada):
         attached = await ada.wait_for(mention, has_file(".md"), PATIENCE_S)
         content = await ada.download(attached.files[0]["id"])
         assert content.decode() == model.answer
-
-
-class LongAnswer(HeldModel):
-    """The offline model, whose answers are long."""
-
-    answer = "\n\n".join(f"Paragraph {number} says a lot about apples." for number in range(600))
-
-    async def complete(self, call, on_text=None):
-        reply = await super().complete(call, on_text)
-        if call.purpose is Purpose.SYNTHESIS:
-            return reply.__class__(**{**_fields(reply), "text": self.answer})
-        return reply
-
-
-def _fields(reply):
-    return {name: getattr(reply, name) for name in reply.__dataclass_fields__}

@@ -1,6 +1,7 @@
 """Every refusal that Slack documents, at every message of a run: the thread ends exact."""
 
 import pytest
+from tenacity import AsyncRetrying, retry_if_result, stop_after_delay, wait_fixed
 
 from bot.localslack.faults import Fault
 from bot.refusals import CODES, Kind
@@ -8,6 +9,7 @@ from orchestrator.model.base import Purpose
 from tests.acceptance.conftest import (
     PATIENCE_S,
     HeldModel,
+    LongAnswer,
     direct,
     has_button,
     is_note,
@@ -134,6 +136,99 @@ async def test_an_answer_that_grew_is_whole_in_the_end(
         await is_exact(ada, mention)
         messages = await ada.messages(ada.thread(mention))
         assert not any("I am writing the answer" in m.words for m in messages)
+
+
+async def seen_by(person, place, *words):
+    """Whether the person is told in words, where they are looking or directly."""
+    return await person.wait_for(place, lambda m: m.is_ephemeral and says(*words)(m), PATIENCE_S)
+
+
+@pytest.mark.parametrize("times", [1, None], ids=["once", "for ever"])
+@pytest.mark.parametrize("code", [*SOME, "expired_trigger_id", *documented("views.open")])
+async def test_a_dialog_that_is_refused_is_told_to_who_clicked(bot, ada, refuse, code, times):
+    mention = await ada.mention("general", TASK)
+    plan = await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
+    refuse("views.open", code, times)
+    await ada.click(plan, "Re-plan")
+    await seen_by(ada, mention, "click again" if CODES.get(code) is Kind.CLICK else "")
+    await ada.click(plan, "Approve")
+    await is_exact(ada, mention)
+
+
+@pytest.mark.parametrize("times", [1, 3, None], ids=["once", "three times", "for ever"])
+@pytest.mark.parametrize("method", ["chat.startStream", "chat.appendStream"])
+@pytest.mark.parametrize("code", [*SOME, *documented("chat.appendStream")])
+async def test_an_answer_that_may_not_grow_is_whole_in_the_end(
+    start_bot, ada, refuse, method, code, times
+):
+    model = HeldModel(Purpose.SYNTHESIS, begins="Apples are ")
+    refuse(method, code, times)
+    async with start_bot(model):
+        mention = await ada.mention("general", TASK)
+        plan = await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
+        await ada.click(plan, "Approve")
+        await ada.wait_for(mention, says("2 of 2 done"), PATIENCE_S)
+        model.let_go()
+        await is_exact(ada, mention)
+
+
+UPLOADS = ["files.getUploadURLExternal", "files.completeUploadExternal"]
+# So long a file is tried before the thread says that it is missing.
+LONG_S = 120.0
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        pytest.param(1, id="once"),
+        pytest.param(3, id="three times", marks=pytest.mark.soak),
+        pytest.param(None, id="for ever", marks=pytest.mark.soak),
+    ],
+)
+@pytest.mark.parametrize("method", UPLOADS)
+@pytest.mark.parametrize("code", [*SOME, *documented("files.completeUploadExternal")])
+async def test_a_file_that_is_refused_comes_or_the_thread_says_that_it_does_not(
+    start_bot, ada, refuse, method, code, times
+):
+    def is_there(message):
+        return bool(message.files) or "let me attach" in message.words
+
+    async with start_bot(LongAnswer()):
+        mention = await ada.mention("general", TASK)
+        plan = await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
+        refuse(method, code, times)
+        await ada.click(plan, "Approve")
+        thread = ada.thread(mention)
+        await ada.wait_for(thread, is_there, LONG_S)
+        assert sum(map(is_there, await ada.messages(thread))) == 1
+
+
+@pytest.mark.soak
+async def test_a_file_that_slack_takes_after_all_takes_the_place_of_the_note(
+    start_bot, ada, refuse, workspace
+):
+    refuse(UPLOADS[0], "something_new", None)
+    async with start_bot(LongAnswer()):
+        mention = await ada.mention("general", TASK)
+        plan = await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
+        await ada.click(plan, "Approve")
+        thread = ada.thread(mention)
+        await ada.wait_for(thread, says("let me attach"), LONG_S)
+        workspace.workspace.faults.clear()
+        await ada.wait_for(thread, lambda m: bool(m.files), LONG_S)
+        await eventually_without(ada, thread, "let me attach")
+
+
+async def eventually_without(person, thread, words):
+    """Return when no message in the thread has the words."""
+    waiting = AsyncRetrying(
+        retry=retry_if_result(bool), wait=wait_fixed(0.05), stop=stop_after_delay(PATIENCE_S)
+    )
+
+    async def left():
+        return [m for m in await person.messages(thread) if words in m.words]
+
+    await waiting(left)
 
 
 # --- for ever ------------------------------------------------------------------------------
