@@ -18,7 +18,7 @@ from bot.blocks.text import mention
 from bot.incoming import is_organisation
 from bot.memory import Memory
 from bot.people import People
-from bot.refusals import code_of
+from bot.refusals import Kind, code_of, kind_of
 from bot.starters import Standing, Starters
 from orchestrator.commands import Actor
 from orchestrator.errors import NotAllowed, NotFound
@@ -203,6 +203,8 @@ class Access:
         try:
             found = await client.usergroups_users_list(usergroup=group, **scope)
         except SlackApiError as error:
+            if kind_of(error) in (Kind.PASSING, Kind.WAIT):
+                raise
             # A group that was disabled has nobody in it.
             log.warning("user_group_unknown", group=group, error=code_of(error))
             return frozenset()

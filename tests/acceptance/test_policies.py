@@ -3,6 +3,7 @@
 import pytest
 
 from bot.localslack import seed
+from bot.localslack.faults import Fault
 from tests.acceptance.conftest import (
     PATIENCE_S,
     answered,
@@ -61,6 +62,19 @@ async def test_a_user_group_approves_and_is_not_notified(bot, ada, grace, linus)
     mention, plan = await proposed(linus, "Look at apples #subtasks(1)")
     await linus.click(plan, "Approve")
     await told(linus, plan, "@leads", "the admins")
+    await grace.click(plan, "Approve")
+    await answered(linus, mention)
+
+
+async def test_who_is_in_a_group_is_asked_again_after_slack_could_not_say(
+    bot, ada, grace, linus, workspace, expected_refusals
+):
+    expected_refusals.add("internal_error")
+    await set_policy(ada, who="approvers", groups=[LEADS])
+    mention, plan = await proposed(linus, "Look at apples #subtasks(1)")
+    workspace.workspace.faults.add(Fault("usergroups.users.list", "internal_error"))
+    await grace.click(plan, "Approve")
+    await told(grace, plan, "Please try again")
     await grace.click(plan, "Approve")
     await answered(linus, mention)
 
