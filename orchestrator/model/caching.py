@@ -75,7 +75,13 @@ def _with_mark(message: JsonObject, content: Sequence[JsonObject], place: int) -
 def _pictures_of(message: JsonObject) -> list[JsonObject]:
     """The pictures a message begins with."""
     content = message["content"] if isinstance(message["content"], list) else []
-    return list(takewhile(lambda block: block.get("type") in _PICTURES, content))
+    return list(takewhile(_is_picture, content))
+
+
+def _is_picture(block: JsonObject) -> bool:
+    """Return whether it is a picture. Schemas and arguments may have any `type`."""
+    kind = block.get("type")
+    return isinstance(kind, str) and kind in _PICTURES
 
 
 def prefixes_of(request: JsonObject) -> list[Prefix]:
@@ -99,13 +105,21 @@ def _shareable(request: JsonObject) -> Iterator[JsonObject]:
 
 
 def tokens_of(value: Any) -> int:
-    """About how many tokens `value` has, rather too many."""
-    if isinstance(value, str):
-        return len(value) // _CHARS_PER_TOKEN + 1
-    if isinstance(value, dict):
-        is_picture = value.get("type") in _PICTURES
-        return _PICTURE_TOKENS if is_picture else sum(map(tokens_of, chain(value, value.values())))
-    return sum(map(tokens_of, value)) if isinstance(value, list | tuple) else 1
+    """Return about how many tokens a value in JSON has, however deep; rather too many."""
+    total, left = 0, [value]
+    while left:
+        match left.pop():
+            case str() as said:
+                total += len(said) // _CHARS_PER_TOKEN + 1
+            case dict() as found if _is_picture(found):
+                total += _PICTURE_TOKENS
+            case dict() as found:
+                left += [*found, *found.values()]
+            case list() | tuple() as items:
+                left += items
+            case _:
+                total += 1
+    return total
 
 
 def _json(value: Any) -> bytes:

@@ -253,19 +253,27 @@ def tool_calls_of(blocks: Sequence[JsonObject]) -> tuple[ToolCall, ...]:
 
 
 def usage_of(message: Message) -> Usage:
-    """What the message says it has used; servers leave out what they do not count."""
+    """Return what the message says it has used; servers leave out what they do not count, or
+    give it in a form of their own."""
     usage = message.usage
     if not isinstance(usage, anthropic.types.Usage):
         return Usage()
-    tools, written = usage.server_tool_use, usage.cache_creation
-    hour = (written.ephemeral_1h_input_tokens or 0) if written else 0
-    five_minutes = (written.ephemeral_5m_input_tokens or 0) if written else 0
+    written = usage.cache_creation
+    hour = _count(written, "ephemeral_1h_input_tokens")
+    five_minutes = _count(written, "ephemeral_5m_input_tokens")
+    created = _count(usage, "cache_creation_input_tokens")
     return Usage(
-        input_tokens=usage.input_tokens or 0,
-        output_tokens=usage.output_tokens or 0,
-        cache_read_tokens=usage.cache_read_input_tokens or 0,
-        cache_write_5m_tokens=max((usage.cache_creation_input_tokens or 0) - hour, five_minutes),
+        input_tokens=_count(usage, "input_tokens"),
+        output_tokens=_count(usage, "output_tokens"),
+        cache_read_tokens=_count(usage, "cache_read_input_tokens"),
+        cache_write_5m_tokens=max(created - hour, five_minutes),
         cache_write_1h_tokens=hour,
-        web_searches=(tools.web_search_requests or 0) if tools else 0,
-        web_fetches=(tools.web_fetch_requests or 0) if tools else 0,
+        web_searches=_count(usage.server_tool_use, "web_search_requests"),
+        web_fetches=_count(usage.server_tool_use, "web_fetch_requests"),
     )
+
+
+def _count(counted: object, name: str) -> int:
+    """Return a whole number that a server may not have sent as one."""
+    found = getattr(counted, name, None)
+    return max(0, int(found)) if isinstance(found, int | float) else 0

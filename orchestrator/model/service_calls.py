@@ -15,7 +15,8 @@ _UNREADABLE = ("encrypted_content", "encrypted_stdout", "source")
 
 def of(blocks: Sequence[JsonObject]) -> tuple[ServiceCall, ...]:
     """The uses of tools at the service that have a result, in the order they ended."""
-    uses = {b.get("id"): b for b in blocks if b.get("type") == "server_tool_use"}
+    begun = [block for block in blocks if block.get("type") == "server_tool_use"]
+    uses = {block["id"]: block for block in begun if isinstance(block.get("id"), str)}
     return tuple(_call(block, uses) for block in _results_in(blocks))
 
 
@@ -80,4 +81,8 @@ def made_files_of(blocks: Iterable[JsonObject]) -> list[str]:
 def _made_in(result: Any) -> list[JsonObject]:
     outputs = result.get("content") if isinstance(result, dict) else None
     found = outputs if isinstance(outputs, list) else []
-    return [made for made in found if isinstance(made, dict) and made.get("file_id")]
+    return [made for made in found if isinstance(made, dict) and _is_id(made.get("file_id"))]
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and value != ""

@@ -35,10 +35,11 @@ class Heard:
         """Take in one event of the stream."""
         if event.type == "content_block_start":
             self._begin(event.content_block)
-        elif event.type == "content_block_delta" and event.delta.type in _WRITTEN:
-            piece = getattr(event.delta, _WRITTEN[event.delta.type]) or ""
+        elif event.type == "content_block_delta":
+            kind = str(getattr(event.delta, "type", ""))
+            piece = _text(event.delta, _WRITTEN.get(kind, ""))
             self.characters += len(piece)
-            if event.delta.type == "text_delta":
+            if kind == "text_delta":
                 self.text(piece)
 
     def text(self, text: str) -> None:
@@ -50,11 +51,18 @@ class Heard:
         self._apart = False
 
     def _begin(self, block: Any) -> None:
-        if block.type != "text":
+        if getattr(block, "type", None) != "text":
             self._apart = self.has_told
             return
-        self.characters += len(block.text or "")
-        self.text(block.text or "")
+        begun = _text(block, "text")
+        self.characters += len(begun)
+        self.text(begun)
+
+
+def _text(part: object, name: str) -> str:
+    """Return a text that a server may not have sent as one."""
+    found = getattr(part, name, None)
+    return found if isinstance(found, str) else ""
 
 
 async def events_of(stream: AsyncMessageStream[Any]) -> AsyncGenerator[Any, None]:
