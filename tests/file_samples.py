@@ -5,6 +5,10 @@ import random
 import zipfile
 
 import docx
+from docx.opc.constants import CONTENT_TYPE as CT
+from docx.opc.constants import RELATIONSHIP_TYPE as RT
+from docx.opc.packuri import PackURI
+from docx.opc.part import Part
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
 from fpdf import FPDF
@@ -58,6 +62,27 @@ def word_with_changes():
     )
     for xml in (tracked, control):
         document.element.body.insert(0, parse_xml(xml))
+    return _saved(document.save)
+
+
+def word_with_notes():
+    """A document with all that Word keeps apart from the text, its separators too."""
+    document = docx.Document()
+    document.add_paragraph("It was a good year.")
+    document.sections[0].header.paragraphs[0].text = "Confidential"
+    document.sections[0].footer.paragraphs[0].text = "Page 1"
+    document.add_comment(document.paragraphs[0].runs, text="Was it?", author="Ada")
+    for kind, relation in (("footnote", RT.FOOTNOTES), ("endnote", RT.ENDNOTES)):
+        note = f"<w:{kind} w:id='2'><w:p><w:r><w:t>A {kind},</w:t></w:r></w:p>"
+        note += f"<w:p><w:r><w:t>in two lines.</w:t></w:r></w:p></w:{kind}>"
+        lines = "".join(
+            f"<w:{kind} w:type='{name}' w:id='{id_}'><w:p><w:r><w:{name}/></w:r></w:p></w:{kind}>"
+            for id_, name in ((-1, "separator"), (0, "continuationSeparator"))
+        )
+        xml = f"<w:{kind}s {nsdecls('w')}>{lines}{note}</w:{kind}s>".encode()
+        content_type = CT.WML_FOOTNOTES.replace("footnote", kind)
+        part = Part(PackURI(f"/word/{kind}s.xml"), content_type, xml, document.part.package)
+        document.part.relate_to(part, relation)
     return _saved(document.save)
 
 

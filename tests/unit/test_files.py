@@ -284,6 +284,19 @@ def test_word_keeps_what_was_inserted_and_leaves_out_what_was_deleted():
     assert read("a.docx", samples.word_with_changes()).text == "In a form\n\nWe sold ten"
 
 
+def test_word_keeps_its_notes_comments_headers_and_footers():
+    said = read("a.docx", samples.word_with_notes()).text.split("\n\n")
+
+    assert said[0] == "It was a good year."
+    assert sorted(said[1:]) == [
+        "[Comment by Ada] Was it?",
+        "[Endnote 2] A endnote, in two lines.",
+        "[Footer] Page 1",
+        "[Footnote 2] A footnote, in two lines.",
+        "[Header] Confidential",
+    ]
+
+
 def test_a_workbook_is_read_sheet_by_sheet():
     content = samples.workbook(
         Sales=[["item", "price"], ["pen", 1.5], ["ink", 20]], Empty=[], Staff=[["name"], ["Ada"]]
