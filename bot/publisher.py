@@ -490,10 +490,8 @@ class Publisher:
     ) -> None:
         """Slow down, go plainer, post anew or try again later: whatever fits the refusal."""
         match kind_of(error):
-            case Kind.WAIT:
-                pause = asked_to_wait(error) or 1.0
-                for pace in (self._updates[view.team_id], self._posts[view.channel or ""]):
-                    pace.pause(pause)
+            case Kind.WAIT if not isinstance(step.wanted, Attachment):
+                self._pace(view, step).pause(asked_to_wait(error) or 1.0)
                 raise error
             case Kind.PAYLOAD:
                 await self._go_plainer(view, step, code_of(error))
@@ -511,8 +509,8 @@ class Publisher:
         deferred = self._deferred.setdefault(run_id, {})
         before = deferred.get(key)
         times = before.times + 1 if before else 1
-        delay = _delay(times, error)
-        is_patient = times < _PATIENCE
+        delay = asked_to_wait(error) or _delay(times, error)
+        is_patient = times < _PATIENCE and kind_of(error) is not Kind.WAIT
         again_at = 0.0 if is_patient else self._now() + delay
         is_closed = kind_of(error) in (Kind.PLACE, Kind.ACCOUNT)
         is_told = times >= (_PATIENCE if is_closed else _MUCH_PATIENCE)
