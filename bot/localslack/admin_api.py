@@ -22,14 +22,22 @@ async def limits(ask: Ask) -> JsonObject:
         {"method": name, "per_minute": rate.per_minute, "burst": rate.burst}
         for name, rate in rates.changed().items()
     ]
-    return {"enabled": rates.enabled, "changed": changed, "methods": sorted(METHODS)}
+    return {
+        "enabled": rates.enabled,
+        "outside_marketplace": rates.outside_marketplace,
+        "changed": changed,
+        "methods": sorted(METHODS),
+    }
 
 
 async def set_limits(ask: Ask) -> JsonObject:
-    """`enabled` for all limits; `method` with `per_minute` and `burst` for one; `trigger_s`."""
+    """`enabled` for all limits; `outside_marketplace`; `method` with `per_minute` and `burst` for
+    one; `trigger_s`."""
     rates, body = ask.workspace.rates, ask.body
     if "enabled" in body:
         rates.enabled = bool(body["enabled"])
+    if "outside_marketplace" in body:
+        rates.outside_marketplace = bool(body["outside_marketplace"])
     if "trigger_s" in body:
         ask.workspace.triggers.life_s = _positive(body, "trigger_s")
     if "ack_timeout_s" in body:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bot.localslack import elements
+from bot.localslack import elements, tables
 from bot.localslack.node import ANY_TEXT, PLAIN, Node, nodes
 from bot.localslack.rich_text import check_rich_text
 
@@ -16,7 +16,6 @@ HOME = "home"
 MOST_BLOCKS = {MESSAGE: 50, MODAL: 100, HOME: 100}
 MOST_MARKDOWN = 12_000
 MOST_TASKS = 50
-MOST_TABLE_TEXT = 10_000
 _STATUSES = ("pending", "in_progress", "complete", "error")
 
 
@@ -77,6 +76,9 @@ def _check_together(found: list[Node]) -> None:
         found[types.index("table")].error("only_one_table_allowed", "type")
     if "plan" in types and "task_card" in types:
         found[types.index("task_card")].error("plan and task_card exclude each other", "type")
+    charts = [node for node in found if node.type == "data_visualization"]
+    for node in charts[tables.MOST_CHARTS :]:
+        node.error(f"no more than {tables.MOST_CHARTS} data_visualization blocks allowed", "type")
     _check_task_ids([node for node in found if node.type == "task_card"])
 
 
@@ -166,7 +168,8 @@ def _plan(node: Node) -> None:
     node.string("title", required=True)
     tasks = node.children("tasks", least=0, most=MOST_TASKS)
     for task in tasks:
-        if task.type != "task_card":
+        # The plan of Slack's own reference has tasks without a type.
+        if task.type not in ("task_card", ""):
             task.error("a plan holds task_card only", "type")
             continue
         _task_card(task)
@@ -189,13 +192,13 @@ def _task_card(node: Node) -> None:
     node.string("block_id", most=255)
     node.string("task_id", most=255, required=True)
     node.string("title", required=True)
-    node.one_of("status", _STATUSES, required=True)
+    node.one_of("status", _STATUSES)
     for name in ("details", "output"):
         _check_task_text(node, name)
     for source in node.children("sources", least=0, most=100):
         source.only("type", "url", "text")
         source.one_of("type", ("url",), required=True)
-        source.string("url", most=3000, required=True)
+        source.url("url", required=True)
         source.string("text", required=True)
 
 
@@ -216,37 +219,6 @@ def _check_task_ids(tasks: list[Node]) -> None:
         if task_id is not None and task_id in seen:
             task.error(f"`task_id` {task_id} already exists", "task_id")
         seen.add(task_id)
-
-
-def _table(node: Node) -> None:
-    node.only("type", "block_id", "rows", "column_settings")
-    for setting in node.children("column_settings", least=0, most=20):
-        setting.only("align", "is_wrapped")
-        setting.one_of("align", ("left", "center", "right"))
-    rows = node.value.get("rows")
-    if not isinstance(rows, list) or not rows:
-        node.error("missing required field: rows")
-        return
-    if len(rows) > 100:
-        node.error("no more than 100 items allowed", "rows")
-    for index, row in enumerate(rows):
-        for cell in nodes(row, f"{node.pointer}/rows/{index}", node.problems, 1, 20):
-            _check_cell(cell)
-    if sum(map(text_length, rows)) > MOST_TABLE_TEXT:
-        node.error(f"a table must be at most {MOST_TABLE_TEXT} characters", "rows")
-
-
-def _check_cell(cell: Node) -> None:
-    if cell.type == "rich_text":
-        check_rich_text(cell)
-    elif cell.type == "raw_text":
-        cell.only("type", "text")
-        cell.string("text", required=True)
-    elif cell.type == "raw_number":
-        cell.only("type", "value", "text")
-        cell.has("value", required=True)
-    else:
-        cell.error(f"unsupported type: {cell.type or 'none'}", "type")
 
 
 def _alert(node: Node) -> None:
@@ -302,14 +274,35 @@ def _container(node: Node) -> None:
             _check_block(block, MESSAGE)
 
 
-def text_length(value: Any) -> int:
-    """The characters of everything in `value` that is shown as text."""
-    if isinstance(value, list):
-        return sum(map(text_length, value))
-    if not isinstance(value, dict):
-        return 0
-    shown = sum(len(value[key]) for key in ("text", "title") if isinstance(value.get(key), str))
-    return shown + sum(text_length(item) for item in value.values())
+def _video(node: Node) -> None:
+    node.only(
+        "type",
+        "block_id",
+        "alt_text",
+        "author_name",
+        "description",
+        "provider_icon_url",
+        "provider_name",
+        "title",
+        "title_url",
+        "thumbnail_url",
+        "video_url",
+    )
+    node.string("alt_text", required=True)
+    node.string("author_name", most=49)
+    node.string("provider_name")
+    node.text("title", most=199, required=True, kinds=PLAIN)
+    node.text("description", most=199, kinds=PLAIN)
+    for name in ("thumbnail_url", "video_url"):
+        node.url(name, required=True)
+    for name in ("title_url", "provider_icon_url"):
+        node.url(name)
+
+
+def _file(node: Node) -> None:
+    node.only("type", "block_id", "external_id", "source")
+    node.string("external_id", required=True)
+    node.one_of("source", ("remote",), required=True)
 
 
 _BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Node], None]]] = {
@@ -320,13 +313,17 @@ _BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Node], None]]] = {
     "actions": ((MESSAGE, MODAL, HOME), _actions),
     "image": ((MESSAGE, MODAL, HOME), _image),
     "rich_text": ((MESSAGE, MODAL, HOME), _rich_text),
-    "input": ((MODAL,), _input),
+    "input": ((MODAL, HOME), _input),
+    "video": ((MESSAGE, MODAL, HOME), _video),
     "alert": ((MODAL,), _alert),
     "context_actions": ((MESSAGE,), _context_actions),
     "markdown": ((MESSAGE,), _markdown),
     "plan": ((MESSAGE,), _plan),
     "task_card": ((MESSAGE,), _task_card),
-    "table": ((MESSAGE,), _table),
+    "table": ((MESSAGE,), tables.check_table),
+    "data_table": ((MESSAGE,), tables.check_data_table),
+    "data_visualization": ((MESSAGE,), tables.check_data_visualization),
+    "file": ((MESSAGE,), _file),
     "card": ((MESSAGE,), _card),
     "carousel": ((MESSAGE,), _carousel),
     "container": ((MESSAGE,), _container),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
 from bot.localslack import seed
 from bot.localslack.errors import PersonError
+from bot.localslack.ids import new_id
 from bot.localslack.storage import JsonObject, Storage
 from bot.localslack.tenants import Installation, Team, Tenants, team_ids_of
 
@@ -103,6 +104,21 @@ class Directory:
         """A person's messages with a bot."""
         theirs = (c for c in self.channels() if c.get("user") == user_id)
         return next((c for c in theirs if bot in c["members"]), None)
+
+    def group_message(self, members: Sequence[str]) -> JsonObject | None:
+        """Return the direct message of exactly these people and bots."""
+        wanted = set(members)
+        groups = (c for c in self.channels() if c.get("is_mpim"))
+        return next((group for group in groups if set(group["members"]) == wanted), None)
+
+    def open_group_message(self, members: Sequence[str], team: Team) -> JsonObject:
+        """Begin a direct message of several people and bots."""
+        names = [self.person(member)["name"] for member in members]
+        name = f"mpdm-{'--'.join(names)}-1"
+        channel = seed.channel(new_id("G"), name, members, is_private=True)
+        channel |= {"is_mpim": True, "team": team.id}
+        self.put_channel(channel)
+        return channel
 
     def join(self, channel: JsonObject, user_id: str) -> JsonObject:
         """The channel with that member added."""
@@ -211,9 +227,11 @@ def _mention(users: Iterable[JsonObject], match: re.Match[str]) -> str:
 
 
 def kind_of(channel: JsonObject) -> str:
-    """`im`, `group` (private) or `channel`, as events name it."""
+    """`im`, `mpim`, `group` (private) or `channel`, as events name it."""
     if channel["is_im"]:
         return "im"
+    if channel.get("is_mpim"):
+        return "mpim"
     return "group" if channel["is_private"] else "channel"
 
 

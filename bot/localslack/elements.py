@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from bot.localslack.node import ANY_TEXT, PLAIN, Node
@@ -32,7 +33,7 @@ def check_image(node: Node, *more: str) -> None:
     """Check an image element, which needs words for those who cannot see it."""
     node.only("type", "image_url", "slack_file", "alt_text", *more)
     node.string("alt_text", most=2000, required=True)
-    node.string("image_url", most=3000)
+    node.url("image_url")
     if "image_url" not in node.value and "slack_file" not in node.value:
         node.error("must define either `image_url` or `slack_file`")
 
@@ -51,7 +52,7 @@ def _button(node: Node) -> None:
     )
     node.text("text", most=75, required=True, kinds=PLAIN)
     node.string("value", most=2000, least=0)
-    node.string("url", most=3000)
+    node.url("url")
     node.string("accessibility_label", most=75)
     node.one_of("style", ("primary", "danger"))
     _check_confirm(node)
@@ -167,6 +168,7 @@ def _plain_text_input(node: Node) -> None:
     node.integer("min_length", least=0, most=3000)
     node.integer("max_length", least=1, most=3000)
     most = node.value.get("max_length")
+    _check_order(node, "min_length", "max_length")
     node.string("initial_value", most=most if isinstance(most, int) else 3000, least=0)
     node.flag("multiline")
     config = node.child("dispatch_action_config")
@@ -188,8 +190,20 @@ def _typed_input(node: Node) -> None:
     )
     _check_placeholder(node)
     node.string("initial_value", least=0, most=3000)
-    if node.type == "number_input" and not isinstance(node.value.get("is_decimal_allowed"), bool):
-        node.error("missing required field: is_decimal_allowed")
+    if node.type == "number_input":
+        if not isinstance(node.value.get("is_decimal_allowed"), bool):
+            node.error("missing required field: is_decimal_allowed")
+        _check_order(node, "min_value", "max_value")
+
+
+def _check_order(node: Node, least: str, most: str) -> None:
+    """The one, where both are given, must not be above the other."""
+    try:
+        low, high = Decimal(node.value[least]), Decimal(node.value[most])
+    except (KeyError, TypeError, ValueError, InvalidOperation):
+        return
+    if low > high:
+        node.error(f"must not be greater than {most}", least)
 
 
 def _picker(node: Node) -> None:
@@ -231,6 +245,7 @@ def _check_option(node: Node, kinds: tuple[str, ...], *more: str) -> None:
     node.text("text", most=75, required=True, kinds=kinds)
     node.string("value", most=150, required=True)
     node.text("description", most=75, kinds=kinds)
+    node.url("url")
 
 
 def _check_initial(node: Node, chosen: list[Any], name: str, options: list[dict[str, Any]]) -> None:

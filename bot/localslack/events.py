@@ -14,7 +14,12 @@ from bot.localslack.perspective import Perspective
 from bot.localslack.storage import JsonObject
 from bot.localslack.tenants import Installation, Team, Tenants
 
-_SUBSCRIPTIONS = {"channel": "message.channels", "group": "message.groups", "im": "message.im"}
+_SUBSCRIPTIONS = {
+    "channel": "message.channels",
+    "group": "message.groups",
+    "im": "message.im",
+    "mpim": "message.mpim",
+}
 # Slack sends this event before the one with the files, and without them.
 _OF_MENTIONS = (
     "client_msg_id",

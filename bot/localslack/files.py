@@ -27,8 +27,10 @@ class Files:
 
     def begin(self, owner: str, name: str, length: int) -> tuple[str, str]:
         """Announce an upload of a bot's; gives the file's id and the URL to send it to."""
-        if not 0 < length <= MOST_BYTES:
-            raise ApiError("file_upload_size_restricted" if length > 0 else "invalid_arguments")
+        if length < 1:
+            raise ApiError("missing_argument", extra={"arg": "length"})
+        if length > MOST_BYTES:
+            raise ApiError("file_upload_size_restricted")
         file = self._new(name, owner, length, _guess(name))
         self._storage.put("file", file["id"], {**file, "state": "announced"})
         ticket = secrets.token_hex(16)

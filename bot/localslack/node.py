@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+MOST_URL = 3000
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:\S")
 PLAIN = ("plain_text",)
 ANY_TEXT = ("plain_text", "mrkdwn")
 
@@ -55,6 +58,12 @@ class Node:
             return None
         self._length(value, least, most, name)
         return value
+
+    def url(self, name: str, *, required: bool = False) -> None:
+        """An address with its scheme, such as `https:` or `mailto:`."""
+        value = self.string(name, most=MOST_URL, required=required)
+        if value is not None and not _SCHEME.match(value):
+            self.error("invalid url", name)
 
     def text(
         self, name: str, *, most: int, required: bool = False, kinds: Sequence[str] = ANY_TEXT

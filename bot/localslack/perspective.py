@@ -41,7 +41,7 @@ class Perspective:
             "name_normalized": channel["name"],
             "is_channel": not channel["is_private"],
             "is_group": False,
-            "is_mpim": False,
+            "is_mpim": bool(channel.get("is_mpim")),
             "is_private": channel["is_private"],
             "is_general": channel["name"] == "general",
             "is_member": viewer.is_in(channel),

@@ -82,7 +82,7 @@ def _text(node: Node) -> None:
 
 def _link(node: Node) -> None:
     node.only("type", "url", "text", "unsafe", "style")
-    node.string("url", most=3000, required=True)
+    node.url("url", required=True)
     node.string("text")
 
 
@@ -95,6 +95,7 @@ def _date(node: Node) -> None:
     node.only("type", "timestamp", "format", "url", "fallback", "style")
     node.integer("timestamp", least=0, most=2**40, required=True)
     node.string("format", required=True)
+    node.url("url")
 
 
 def _broadcast(node: Node) -> None:

@@ -61,7 +61,10 @@ class Views:
         self, bot: Installation, key: str, view: JsonObject, view_hash: str | None = None
     ) -> JsonObject:
         """Change an open view, named by its id or external id. Raises `ApiError`."""
-        user, current = self._find(bot, key)
+        found = self._find(bot, key)
+        if found is None:
+            raise ApiError("not_found")
+        user, current = found
         if view_hash is not None and view_hash != current["hash"]:
             raise ApiError("hash_conflict")
         if current["type"] == "home":
@@ -125,23 +128,18 @@ class Views:
         homes = [self.home(user, bot) for bot in self._tenants.installations()]
         return [*self.stack(user), *(home for home in homes if home is not None)]
 
-    def _find(self, bot: Installation, key: str) -> tuple[str, JsonObject]:
+    def _find(self, bot: Installation, key: str) -> tuple[str, JsonObject] | None:
         for user in self._storage.every("user"):
             for view in self._views_of(user["id"]):
                 is_named = key in (view["id"], view.get("external_id") or None)
                 if is_named and view["bot_id"] == bot.bot_id:
                     return user["id"], view
-        raise ApiError("not_found")
+        return None
 
     def _check_external_id(self, bot: Installation, view: JsonObject) -> None:
         external_id = view.get("external_id")
-        if not external_id:
-            return
-        try:
-            self._find(bot, external_id)
-        except ApiError:
-            return
-        raise ApiError("duplicate_external_id")
+        if external_id and self._find(bot, external_id) is not None:
+            raise ApiError("duplicate_external_id")
 
     def _new(self, bot: Installation, user: str, view: JsonObject) -> JsonObject:
         blocks = with_ids(view["blocks"], [])

@@ -51,7 +51,7 @@ async def call_method(request: Request) -> Response:
     workspace: Workspace = request.app.state.workspace
     name = request.path_params["method"]
     try:
-        arguments = await _arguments(request) | _client(request)
+        arguments = await _arguments(request, METHODS.get(name)) | _client(request)
     except ApiError as error:
         return _refusal(error)
     token = _token(request, arguments)
@@ -186,11 +186,12 @@ def _refusal(error: ApiError) -> Response:
     return JSONResponse(body, error.status, headers)
 
 
-async def _arguments(request: Request) -> JsonObject:
+async def _arguments(request: Request, method: Method | None) -> JsonObject:
     arguments: JsonObject = dict(request.query_params)
     kind = request.headers.get("content-type", "")
     if kind.startswith("application/json"):
-        return arguments | await _json(request)
+        takes_json = method is None or method.json
+        return arguments | (await _json(request) if takes_json else {})
     if kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
         async with request.form() as form:
             arguments |= {key: value for key, value in form.items() if isinstance(value, str)}

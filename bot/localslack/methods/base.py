@@ -17,7 +17,9 @@ from bot.localslack.tenants import Installation, Team
 from bot.localslack.workspace import Workspace
 
 Item = TypeVar("Item")
-_SCOPED = {"channel": "channels", "group": "groups", "im": "im"}
+_SCOPED = {"channel": "channels", "group": "groups", "im": "im", "mpim": "mpim"}
+_SOME = 100
+_MOST = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +66,12 @@ class ApiCall:
         """A truth value, in any of the forms it is sent in."""
         return str(self.arguments.get(name, "")).lower() in ("1", "true")
 
-    def number(self, name: str, default: int, most: int) -> int:
-        """A whole number from 1 to `most`."""
+    def number(self, name: str, default: int) -> int:
+        """Return a whole number."""
         try:
-            value = int(self.optional(name) or default)
+            return int(self.optional(name) or default)
         except ValueError as error:
             raise ApiError("invalid_arguments", [f"[ERROR] {name} must be a number"]) from error
-        if value < 1:
-            raise ApiError("invalid_limit")
-        return min(value, most)
 
     def json(self, name: str, wrong: str = "invalid_json") -> Any:
         """Something sent as JSON, inside JSON or as a string in a form."""
@@ -93,28 +92,34 @@ class ApiCall:
             raise ApiError(wrong)
         return value
 
-    def channel(self, area: str = "", *, name: str = "channel", joined: bool = True) -> JsonObject:
-        """The channel the call is about, which the bot must see and, where `joined`, be in.
+    def seen_channel(self, area: str = "", *, name: str = "channel") -> JsonObject:
+        """Return the channel the call is about, which the bot must see.
 
         `area` is what is done there (`read`, `history`), for the scope it needs.
         """
         channel = self.workspace.directory.channel_of(self.bot, self.required(name))
-        if channel is None:
-            raise ApiError("channel_not_found")
-        inside = self.bot.is_in(channel)
-        if channel["is_private"] and not inside:
+        if channel is None or (channel["is_private"] and not self.bot.is_in(channel)):
             raise ApiError("channel_not_found")
         if area:
             self.needs(f"{_SCOPED[directory.kind_of(channel)]}:{area}")
-        if joined and not inside:
-            raise ApiError("not_in_channel")
         return channel
 
-    def writable_channel(self, name: str = "channel") -> JsonObject:
-        """A channel the bot may post in."""
-        channel = self.channel(name=name)
+    def channel(
+        self, area: str = "", *, name: str = "channel", outside: str = "not_in_channel"
+    ) -> JsonObject:
+        """Return the channel the call is about, which the bot must be in, else `outside`."""
+        channel = self.seen_channel(area, name=name)
+        if not self.bot.is_in(channel):
+            raise ApiError(outside)
+        return channel
+
+    def writable_channel(
+        self, *, outside: str = "not_in_channel", archived: str = "is_archived"
+    ) -> JsonObject:
+        """Return a channel the bot may post in; else the error is `outside` or `archived`."""
+        channel = self.channel(outside=outside)
         if channel.get("is_archived"):
-            raise ApiError("is_archived")
+            raise ApiError(archived)
         return channel
 
     def message(self, channel: JsonObject, ts: str) -> StoredMessage:
@@ -143,10 +148,23 @@ class ApiCall:
                 "missing_scope", extra={"needed": ",".join(scopes), "provided": provided}
             )
 
-    def page(self, items: Sequence[Item], most: int = 1000) -> tuple[list[Item], str]:
-        """The part of `items` that was asked for, and the cursor of what follows."""
+    def limit(self, most: int) -> int:
+        """Return how many of a list are wanted, at least 1 and at most `most`."""
+        return min(max(1, self.number("limit", min(_SOME, most))), most)
+
+    def strict_limit(self) -> int:
+        """Return how many of a list are wanted, where too many are refused.
+
+        https://docs.slack.dev/reference/methods/conversations.list
+        """
+        limit = self.number("limit", _SOME)
+        if not 0 < limit <= _MOST:
+            raise ApiError("invalid_limit")
+        return limit
+
+    def page(self, items: Sequence[Item], limit: int) -> tuple[list[Item], str]:
+        """Return the next `limit` of `items`, and the cursor of what follows."""
         start = self._cursor()
-        limit = self.number("limit", 100, most)
         end = start + limit
         return list(items[start:end]), make_cursor(str(end)) if end < len(items) else ""
 
@@ -177,10 +195,14 @@ def read_cursor(cursor: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method: what runs, at which rate, and the scopes of which it needs one."""
+    """A method: what runs, at which rate, and the scopes of which it needs one.
+
+    Without `json` it reads forms and addresses only, and overlooks a JSON body.
+    """
 
     name: str
     run: Callable[[ApiCall], JsonObject]
     rate: Rate = TIER_3
     scopes: tuple[str, ...] = ()
     caller: Literal["bot", "app"] | None = "bot"
+    json: bool = True

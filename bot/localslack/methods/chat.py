@@ -9,7 +9,7 @@ from bot.localslack.errors import ApiError
 from bot.localslack.methods.base import ApiCall, Method
 from bot.localslack.permalinks import permalink
 from bot.localslack.rates import POST, SPECIAL, TIER_3, TIER_4
-from bot.localslack.storage import JsonObject
+from bot.localslack.storage import JsonObject, StoredMessage
 
 _BLOCKS = "invalid_blocks_format"
 
@@ -17,8 +17,11 @@ _BLOCKS = "invalid_blocks_format"
 def post_message(call: ApiCall) -> JsonObject:
     """chat.postMessage"""
     channel = call.writable_channel()
-    body = _content(call)
-    thread_ts = _thread(call, channel)
+    body = _content(call, too_long="msg_blocks_too_long")
+    parent = _parent(call, channel)
+    if parent is not None and _is_reply(parent):
+        raise ApiError("cannot_reply_to_message")
+    thread_ts = None if parent is None else parent.ts
     metadata = call.json("metadata", "invalid_metadata_format")
     limits.check_metadata(metadata)
     message = call.workspace.messages.post(
@@ -40,19 +43,19 @@ def post_ephemeral(call: ApiCall) -> JsonObject:
     """chat.postEphemeral"""
     channel = call.writable_channel()
     user = call.required("user")
-    if call.workspace.directory.user(user) is None:
-        raise ApiError("user_not_found")
     if user not in call.workspace.directory.active_members(channel):
         raise ApiError("user_not_in_channel")
-    message = call.workspace.messages.post_ephemeral(
-        channel, user, {**call.bot.author, **_content(call)}, thread_ts=_thread(call, channel)
-    )
+    body = {**call.bot.author, **_content(call)}
+    parent = _parent(call, channel)
+    # The time of a reply stands for the thread it is in.
+    thread_ts = None if parent is None else parent.thread_ts or parent.ts
+    message = call.workspace.messages.post_ephemeral(channel, user, body, thread_ts=thread_ts)
     return {"message_ts": message.ts}
 
 
 def update(call: ApiCall) -> JsonObject:
     """chat.update"""
-    channel = call.writable_channel()
+    channel = call.writable_channel(outside="channel_not_found", archived="is_inactive")
     message = call.own_message(channel, call.required("ts"), "cant_update_message")
     if message.body.get("streaming"):
         raise ApiError("streaming_state_conflict")
@@ -75,7 +78,7 @@ def update(call: ApiCall) -> JsonObject:
 
 def delete(call: ApiCall) -> JsonObject:
     """chat.delete"""
-    channel = call.channel()
+    channel = call.channel(outside="channel_not_found")
     message = call.own_message(channel, call.required("ts"), "cant_delete_message")
     call.workspace.messages.delete(channel, message)
     return {"channel": channel["id"], "ts": message.ts}
@@ -83,12 +86,12 @@ def delete(call: ApiCall) -> JsonObject:
 
 def get_permalink(call: ApiCall) -> JsonObject:
     """chat.getPermalink"""
-    channel = call.channel(joined=False)
+    channel = call.seen_channel()
     message = call.message(channel, call.required("message_ts"))
     return {"channel": channel["id"], "permalink": permalink(call.workspace.base_url, message)}
 
 
-def _content(call: ApiCall) -> JsonObject:
+def _content(call: ApiCall, too_long: str = "msg_too_long") -> JsonObject:
     text = limits.cut_text(call.optional("text") or "")
     blocks = call.objects("blocks", _BLOCKS)
     attachments = call.objects("attachments", "invalid_attachments")
@@ -99,7 +102,7 @@ def _content(call: ApiCall) -> JsonObject:
         if len(markdown) > 12_000:
             raise ApiError("msg_too_long")
         blocks = [{"type": "markdown", "text": markdown}]
-    limits.check_message(text, blocks, attachments)
+    limits.check_message(text, blocks, attachments, too_long)
     content: dict[str, Any] = {"text": text or markdown or "This content can't be displayed."}
     if blocks:
         content["blocks"] = blocks
@@ -116,16 +119,18 @@ def _name(call: ApiCall) -> JsonObject:
     return {"username": username}
 
 
-def _thread(call: ApiCall, channel: JsonObject) -> str | None:
+def _parent(call: ApiCall, channel: JsonObject) -> StoredMessage | None:
     thread_ts = call.optional("thread_ts")
     if thread_ts is None:
         return None
     parent = call.workspace.messages.find(channel, thread_ts)
     if parent is None:
         raise ApiError("thread_not_found")
-    if parent.thread_ts and parent.thread_ts != parent.ts:
-        raise ApiError("cannot_reply_to_message")
-    return thread_ts
+    return parent
+
+
+def _is_reply(message: StoredMessage) -> bool:
+    return message.thread_ts is not None and message.thread_ts != message.ts
 
 
 _WRITE = ("chat:write",)
@@ -134,5 +139,5 @@ METHODS = (
     Method("chat.postEphemeral", post_ephemeral, TIER_4, _WRITE),
     Method("chat.update", update, TIER_3, _WRITE),
     Method("chat.delete", delete, TIER_3, _WRITE),
-    Method("chat.getPermalink", get_permalink, SPECIAL),
+    Method("chat.getPermalink", get_permalink, SPECIAL, json=False),
 )

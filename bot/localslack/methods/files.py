@@ -84,8 +84,8 @@ def _channels(call: ApiCall) -> list[JsonObject]:
 
 
 METHODS = (
-    Method("files.getUploadURLExternal", get_upload_url, TIER_4, ("files:write",)),
+    Method("files.getUploadURLExternal", get_upload_url, TIER_4, ("files:write",), json=False),
     Method("files.completeUploadExternal", complete_upload, TIER_4, ("files:write",)),
     Method("files.delete", delete, TIER_3, ("files:write",)),
-    Method("files.info", info, TIER_4, ("files:read",)),
+    Method("files.info", info, TIER_4, ("files:read",), json=False),
 )

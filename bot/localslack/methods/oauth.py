@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.localslack.methods.base import ApiCall, Method
-from bot.localslack.rates import TIER_4
+from bot.localslack.rates import SPECIAL
 from bot.localslack.storage import JsonObject
 
 
@@ -14,4 +14,4 @@ def access(call: ApiCall) -> JsonObject:
     return call.workspace.oauth.exchange(client, code, redirect_uri)
 
 
-METHODS = (Method("oauth.v2.access", access, TIER_4, caller=None),)
+METHODS = (Method("oauth.v2.access", access, SPECIAL, caller=None, json=False),)

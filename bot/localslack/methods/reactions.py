@@ -30,7 +30,7 @@ def remove(call: ApiCall) -> JsonObject:
 
 def get(call: ApiCall) -> JsonObject:
     """reactions.get"""
-    channel = call.channel()
+    channel = call.channel(outside="channel_not_found")
     message = call.message(channel, call.required("timestamp"))
     shown = call.shown(message)
     return {"type": "message", "channel": channel["id"], "message": shown}
@@ -42,7 +42,7 @@ def _reaction(call: ApiCall) -> tuple[JsonObject, StoredMessage, str]:
         raise ApiError("invalid_name")
     if call.optional("timestamp") is None:
         raise ApiError("no_item_specified")
-    channel = call.channel()
+    channel = call.channel(outside="channel_not_found")
     return channel, call.message(channel, call.required("timestamp")), name
 
 
@@ -55,6 +55,6 @@ def _reacted(call: ApiCall, message: StoredMessage, name: str) -> bool:
 
 METHODS = (
     Method("reactions.add", add, TIER_3, ("reactions:write",)),
-    Method("reactions.get", get, TIER_3, ("reactions:read",)),
+    Method("reactions.get", get, TIER_3, ("reactions:read",), json=False),
     Method("reactions.remove", remove, TIER_2, ("reactions:write",)),
 )

@@ -61,10 +61,15 @@ def start(call: ApiCall) -> JsonObject:
 
 def _check_recipient(call: ApiCall) -> None:
     """The reader's own workspace is meant, whichever one has the app."""
-    user = call.workspace.directory.user(call.required("recipient_user_id"))
+    user_id, team_id = call.optional("recipient_user_id"), call.optional("recipient_team_id")
+    if user_id is None:
+        raise ApiError("missing_recipient_user_id")
+    if team_id is None:
+        raise ApiError("missing_recipient_team_id")
+    user = call.workspace.directory.user(user_id)
     if user is None or not call.workspace.tenants.knows(call.bot, user):
         raise ApiError("user_not_found")
-    if call.required("recipient_team_id") != user["team_id"]:
+    if team_id != user["team_id"]:
         raise ApiError("team_not_found")
 
 
@@ -87,11 +92,15 @@ def stop(call: ApiCall) -> JsonObject:
     metadata = call.json("metadata", "invalid_metadata_format")
     limits.check_metadata(metadata)
     written = _added(call, before)
-    last = call.objects("blocks", "invalid_blocks_format") or []
+    last = call.objects("blocks", "invalid_blocks") or []
     written = replace(written, blocks=[*written.blocks, *last])
     _check(written)
-    limits.check_message(written.text, written.as_blocks(), None)
-    changes: JsonObject = {"text": written.text, "blocks": written.as_blocks(), "streaming": None}
+    blocks = written.as_blocks()
+    if not blocks:
+        raise ApiError("no_text")
+    limits.check_message_blocks(blocks)
+    limits.check_length(blocks, "msg_blocks_too_long")
+    changes: JsonObject = {"text": written.text, "blocks": blocks, "streaming": None}
     if metadata:
         changes["metadata"] = metadata
     call.workspace.messages.update(channel, message, changes)
@@ -113,14 +122,14 @@ def _check(written: Written) -> None:
     if len(written.text.encode()) > MOST_BYTES:
         raise ApiError("msg_too_long")
     if written.tasks:
-        limits.check_message("", [written.as_blocks()[0]], None)
+        limits.check_message_blocks(written.as_blocks()[:1])
 
 
 def _added(call: ApiCall, written: Written) -> Written:
     text = call.optional("markdown_text")
     chunks = call.objects("chunks", "invalid_chunks")
     if text is not None and chunks:
-        raise ApiError("markdown_text_conflict")
+        raise ApiError("invalid_chunks", ["[ERROR] markdown_text and chunks exclude each other"])
     if text is not None:
         return replace(written, text=written.text + text)
     for chunk in chunks or []:

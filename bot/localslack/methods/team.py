@@ -7,7 +7,7 @@ from dataclasses import asdict
 from bot.localslack import seed
 from bot.localslack.errors import ApiError
 from bot.localslack.methods.base import ApiCall, Method
-from bot.localslack.rates import CONNECT, SPECIAL, TIER_3, TIER_4
+from bot.localslack.rates import SPECIAL, TIER_3, TIER_4
 from bot.localslack.storage import JsonObject
 from bot.localslack.tenants import Team
 
@@ -92,8 +92,8 @@ def _bot(call: ApiCall) -> JsonObject:
 METHODS = (
     Method("api.test", api_test, TIER_4, caller=None),
     Method("auth.test", auth_test, SPECIAL),
-    Method("auth.revoke", revoke, TIER_3),
-    Method("apps.connections.open", open_connection, CONNECT, caller="app"),
-    Method("bots.info", bot_info, TIER_3, ("users:read",)),
+    Method("auth.revoke", revoke, TIER_3, json=False),
+    Method("apps.connections.open", open_connection, TIER_3, caller="app"),
+    Method("bots.info", bot_info, TIER_3, ("users:read",), json=False),
     Method("team.info", team_info, TIER_3, ("team:read",)),
 )

@@ -24,7 +24,7 @@ def info(call: ApiCall) -> JsonObject:
 def listed(call: ApiCall) -> JsonObject:
     """users.list"""
     members = call.workspace.directory.members(call.team)
-    users, cursor = call.page([_shown(call, user) for user in members])
+    users, cursor = call.page([_shown(call, user) for user in members], call.limit(1000))
     return {
         "members": users,
         "cache_ts": int(call.workspace.clock()),
@@ -67,9 +67,9 @@ def _shown(call: ApiCall, user: JsonObject) -> JsonObject:
 
 
 METHODS = (
-    Method("users.info", info, TIER_4, ("users:read",)),
-    Method("users.list", listed, TIER_2, ("users:read",)),
-    Method("users.lookupByEmail", by_email, TIER_3, ("users:read.email",)),
-    Method("usergroups.list", groups, TIER_2, ("usergroups:read",)),
-    Method("usergroups.users.list", group_users, TIER_2, ("usergroups:read",)),
+    Method("users.info", info, TIER_4, ("users:read",), json=False),
+    Method("users.list", listed, TIER_2, ("users:read",), json=False),
+    Method("users.lookupByEmail", by_email, TIER_3, ("users:read.email",), json=False),
+    Method("usergroups.list", groups, TIER_2, ("usergroups:read",), json=False),
+    Method("usergroups.users.list", group_users, TIER_2, ("usergroups:read",), json=False),
 )

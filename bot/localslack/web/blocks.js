@@ -230,6 +230,25 @@ function table(block) {
   );
 }
 
+function dataTable(block) {
+  return h("figure", null, h("figcaption", null, plain(block.caption ?? "")), table(block));
+}
+
+/** A chart is shown as the numbers it is made of. */
+function chart(block) {
+  const { segments, series = [] } = block.chart ?? {};
+  const points = segments ?? series.flatMap((one) => one.data ?? []);
+  const rows = points.map((point) =>
+    h("tr", null, h("td", null, plain(String(point.label ?? ""))), h("td", null, `${point.value}`)),
+  );
+  return h(
+    "figure",
+    null,
+    h("figcaption", null, plain(block.title ?? "")),
+    tableFrame(null, h("tbody", null, rows)),
+  );
+}
+
 function tableCell(tag, cell, settings) {
   const align = settings?.align ?? (cell.type === "raw_number" ? "right" : "left");
   const content = CELLS[cell.type]?.(cell) ?? plain(cell.text ?? "");
@@ -333,6 +352,9 @@ const BLOCKS = {
   image,
   markdown: (block) => h("div", { class: "prose" }, markdown(block.tree)),
   table,
+  data_table: dataTable,
+  data_visualization: chart,
+  file: (block) => h("div", { class: "hint" }, `Remote file ${block.external_id ?? ""}`),
   alert,
   card,
   carousel,

@@ -165,6 +165,19 @@ async def test_a_click_the_bot_does_not_acknowledge_times_out(workspace, bot, ad
     release.set()
 
 
+async def test_what_an_app_responds_has_no_empty_fields(bot, ada, client):
+    @bot.app.command("/runs")
+    async def on_runs(ack, respond):
+        await ack()
+        await respond("Here", response_type="in_channel")
+
+    await bot.connect()
+    await ada.command("/runs", channel="general")
+    await ada.wait_for("general", lambda message: message.text == "Here")
+    [message] = (await client.conversations_history(channel="general"))["messages"]
+    assert not [name for name, value in message.items() if value is None]
+
+
 async def test_a_response_url_replaces_and_deletes_what_was_clicked(bot, ada, client):
     @bot.app.action("approve")
     async def on_approve(ack, body, respond):

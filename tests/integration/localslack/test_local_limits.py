@@ -7,7 +7,7 @@ from slack_sdk.models import blocks as sdk
 
 from bot.localslack import limits
 from bot.localslack.errors import ApiError
-from bot.localslack.rates import TIER_3, Rate, Rates
+from bot.localslack.rates import POST, TIER_3, Rate, Rates
 
 
 def plain(words):
@@ -71,6 +71,25 @@ def cell(value="x"):
     return {"type": "raw_text", "text": value}
 
 
+def data_table(rows):
+    return {"type": "data_table", "caption": "Numbers", "rows": rows}
+
+
+def chart(*segments):
+    return {
+        "type": "data_visualization",
+        "title": "Shares",
+        "chart": {"type": "pie", "segments": list(segments)},
+    }
+
+
+VIDEO = {
+    "type": "video",
+    "title": plain("A film"),
+    "alt_text": "A film",
+    "thumbnail_url": "https://x.org/a.png",
+    "video_url": "https://x.org/a",
+}
 CONFIRM = {
     "title": plain("Sure?"),
     "text": plain("Really"),
@@ -260,6 +279,61 @@ WRONG_BLOCKS = {
         "unsupported type: user",
         "/blocks/0/elements/0/elements/0/type",
     ),
+    "link_without_scheme": (
+        [rich(rich_section({"type": "link", "url": "example.com"}))],
+        "invalid url",
+        "/blocks/0/elements/0/elements/0/url",
+    ),
+    "button_without_scheme": (
+        [actions(button(url="example.com/a"))],
+        "invalid url",
+        "/blocks/0/elements/0/url",
+    ),
+    "image_without_scheme": (
+        [{"type": "image", "image_url": "x.org/a.png", "alt_text": "A"}],
+        "invalid url",
+        "/blocks/0/image_url",
+    ),
+    "another_block_in_a_plan": (
+        [plan(section())],
+        "a plan holds task_card only",
+        "/blocks/0/tasks/0/type",
+    ),
+    "data_table_of_its_head": (
+        [data_table([[cell()]])],
+        "at least 2",
+        "/blocks/0/rows",
+    ),
+    "data_table_with_holes": (
+        [data_table([[cell(), cell()], [cell()]])],
+        "same number of cells",
+        "/blocks/0/rows",
+    ),
+    "data_table_with_rich_head": (
+        [data_table([[rich(rich_section(words()))], [cell()]])],
+        "not allowed in the header",
+        "/blocks/0/rows/0/0",
+    ),
+    "chart_of_seven": (
+        [chart(*[{"label": str(n), "value": n} for n in range(7)])],
+        "no more than 6",
+        "/blocks/0/chart/segments",
+    ),
+    "bars_without_axes": (
+        [{**chart(), "chart": {"type": "bar", "series": [{"name": "A", "data": []}]}}],
+        "missing required field: axis_config",
+        "/blocks/0/chart",
+    ),
+    "three_charts": (
+        [chart({"label": "A", "value": 1})] * 3,
+        "no more than 2",
+        "/blocks/2/type",
+    ),
+    "video_without_address": (
+        [{name: value for name, value in VIDEO.items() if name != "video_url"}],
+        "missing required field: video_url",
+        "/blocks/0",
+    ),
     "odd_text_style": (
         [rich(rich_section(words(style={"loud": True})))],
         "additional property: loud",
@@ -338,6 +412,34 @@ def test_blocks_of_the_library_pass():
     limits.check_message("Plan", [block.to_dict() for block in made], None)
 
 
+@pytest.mark.parametrize(
+    "block",
+    [
+        # The plan of docs.slack.dev/reference/block-kit/blocks/plan-block: tasks without a type.
+        {
+            "type": "plan",
+            "title": "Thinking completed",
+            "tasks": [{"task_id": "1", "title": "Fetched", "status": "complete"}],
+        },
+        {"type": "task_card", "task_id": "1", "title": "Without a status"},
+        {**table([[cell(), cell()]]), "column_settings": [None, {"align": "right"}]},
+        data_table([[cell("Name")], [{"type": "raw_number", "value": 1}]]),
+        chart({"label": "A", "value": 1}),
+        {"type": "file", "external_id": "ABC", "source": "remote"},
+        VIDEO,
+        actions(button(url="mailto:ada@example.com")),
+    ],
+)
+def test_what_slack_takes_is_taken(block):
+    limits.check_message("text", [block], None)
+
+
+def test_many_short_blocks_fit_where_one_long_markdown_does():
+    limits.check_message("text", [section("x" * 191)] * 50, None)
+    with pytest.raises(ApiError, match="msg_blocks_too_long"):
+        limits.check_message("text", [section("x" * 227)] * 50, None)
+
+
 def test_a_message_needs_something_in_it():
     with pytest.raises(ApiError, match="no_text"):
         limits.check_message("", [], None)
@@ -403,6 +505,25 @@ WRONG_MODALS = {
         "less than 3001",
         "/view/blocks/0/element/initial_value",
     ),
+    "least_above_most": (
+        modal(
+            submit=plain("Save"),
+            blocks=[
+                INPUT
+                | {
+                    "element": {
+                        "type": "number_input",
+                        "action_id": "a",
+                        "is_decimal_allowed": True,
+                        "min_value": "10",
+                        "max_value": "9.5",
+                    }
+                }
+            ],
+        ),
+        "greater than max_value",
+        "/view/blocks/0/element/min_value",
+    ),
     "two_in_focus": (
         modal(
             submit=plain("Save"),
@@ -434,10 +555,10 @@ def test_a_view_may_not_be_too_large():
         limits.check_modal(modal(blocks=[section("x" * 3000)] * 90))
 
 
-def test_a_home_tab_takes_no_inputs():
-    limits.check_home({"type": "home", "blocks": [section(), actions(button())]})
+def test_a_home_tab_takes_inputs_and_no_markdown():
+    limits.check_home({"type": "home", "blocks": [section(), actions(button()), INPUT]})
     with pytest.raises(ApiError, match="not allowed in a home"):
-        limits.check_home({"type": "home", "blocks": [INPUT]})
+        limits.check_home({"type": "home", "blocks": [{"type": "markdown", "text": "x"}]})
 
 
 def test_a_rate_is_a_burst_and_then_so_many_a_minute():
@@ -455,3 +576,30 @@ def test_a_rate_is_a_burst_and_then_so_many_a_minute():
     with pytest.raises(ApiError) as caught:
         rates.take("chat.update", TIER_3)
     assert caught.value.retry_after_s == 10
+
+
+def test_posts_are_limited_in_a_channel_and_in_a_workspace():
+    now = [0.0]
+    rates = Rates(lambda: now[0])
+    for number in range(300):
+        rates.take("chat.postMessage", POST, f"C{number}", "B1")
+    with pytest.raises(ApiError, match="ratelimited"):
+        rates.take("chat.postMessage", POST, "C300", "B1")
+    rates.take("chat.postMessage", POST, "C300", "B2")
+    now[0] += 0.2
+    rates.take("chat.postMessage", POST, "C300", "B1")
+
+
+def test_outside_the_marketplace_conversations_are_read_once_a_minute():
+    now = [0.0]
+    rates = Rates(lambda: now[0])
+    rates.outside_marketplace = True
+    assert rates.most_messages == 15
+    rates.take("conversations.replies", TIER_3)
+    rates.take("conversations.history", TIER_3)
+    with pytest.raises(ApiError) as caught:
+        rates.take("conversations.replies", TIER_3)
+    assert caught.value.retry_after_s == 60
+    rates.take("conversations.info", TIER_3)
+    rates.outside_marketplace = False
+    rates.take("conversations.replies", TIER_3)

@@ -67,7 +67,7 @@ async def test_text_and_chunks_exclude_each_other(client, said):
     at = await started(client, said)
     chunk = {"type": "markdown_text", "text": "x"}
     both = client.chat_appendStream(**at, markdown_text="x", chunks=[chunk])
-    assert await refused(both) == "markdown_text_conflict"
+    assert await refused(both) == "invalid_chunks"
     odd = client.chat_appendStream(**at, markdown_text="", chunks=[{"type": "odd"}])
     assert await refused(odd) == "invalid_chunks"
 

@@ -327,3 +327,63 @@ async def test_the_app_is_called_as_its_manifest_says(tmp_path):
         assert said.text == f"hello <@{BOT_USER}>"
         posted = await client.chat_postMessage(channel=GENERAL, text="hi")
         assert posted["message"]["bot_profile"]["name"] == "Votes"
+
+
+async def test_methods_that_read_forms_only_overlook_json(client, workspace):
+    await client.chat_postMessage(channel=GENERAL, text="JSON is read here")
+    in_json = client.api_call("conversations.info", json={"channel": GENERAL})
+    assert await refused(in_json) == "invalid_arguments"
+    await client.api_call("conversations.info", params={"channel": GENERAL})
+    await client.api_call("conversations.info", data={"channel": GENERAL})
+    listed = await client.api_call("users.list", json={"limit": 1})
+    assert len(listed["members"]) == 4
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1001])
+async def test_an_odd_limit_is_refused_or_overlooked(client, limit):
+    assert await refused(client.conversations_list(limit=limit)) == "invalid_limit"
+    assert await refused(client.users_conversations(limit=limit)) == "invalid_limit"
+    await client.conversations_history(channel=GENERAL, limit=limit)
+
+
+async def test_the_time_of_a_reply_stands_for_its_thread_in_ephemeral_messages(client, ada):
+    asked = await ada.post("general", "hello")
+    reply = await client.chat_postMessage(channel=GENERAL, text="hi", thread_ts=asked.ts)
+    await client.chat_postEphemeral(
+        channel=GENERAL, user=ada.id, text="thanks", thread_ts=reply["ts"]
+    )
+    [seen] = await ada.ephemerals(asked)
+    assert (seen.text, seen.thread_ts) == ("thanks", asked.ts)
+
+
+async def test_a_stream_needs_a_reader(client, ada):
+    said = await ada.post("general", "hello")
+    place = {"channel": GENERAL, "thread_ts": said.ts}
+    nobody = client.chat_startStream(**place)
+    assert await refused(nobody) == "missing_recipient_user_id"
+    nowhere = client.chat_startStream(**place, recipient_user_id=ada.id)
+    assert await refused(nowhere) == "missing_recipient_team_id"
+
+
+async def test_a_session_says_what_it_lacks(client, ada):
+    said = await ada.post("general", "hello")
+    call = {"channel_id": GENERAL, "status": "processing"}
+    status = "agents.sessions.setStatus"
+    assert await refused(client.api_call(status, json=call)) == "thread_ts_required"
+    call["thread_ts"] = said.ts
+    odd = client.api_call(status, json={**call, "status": "asleep"})
+    assert await refused(odd) == "invalid_status"
+    await client.conversations_leave(channel=GENERAL)
+    assert await refused(client.api_call(status, json=call)) == "not_authorized"
+
+
+async def test_an_app_outside_the_marketplace_reads_15_messages_once_a_minute(client, workspace):
+    workspace.workspace.rates.set("chat.postMessage", Rate(6000, 100))
+    for number in range(20):
+        await client.chat_postMessage(channel=GENERAL, text=str(number))
+    await admin(workspace, "limits", outside_marketplace=True)
+    page = await client.conversations_history(channel=GENERAL, limit=100)
+    assert (len(page["messages"]), page["has_more"]) == (15, True)
+    again = client.conversations_history(channel=GENERAL)
+    assert await refused(again) == "ratelimited"
+    assert workspace.refused[-1].retry_after_s == 60
