@@ -6,6 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from bot.localslack.errors import ApiError
 from bot.localslack.node import ANY_TEXT, PLAIN, Node
 
 ACTIONS = "actions"
@@ -36,6 +37,16 @@ def check_image(node: Node, *more: str) -> None:
     node.url("image_url")
     if "image_url" not in node.value and "slack_file" not in node.value:
         node.error("must define either `image_url` or `slack_file`")
+
+
+def suggested_options(answer: Any) -> list[dict[str, Any]]:
+    """Return the options in an app's answer to a block_suggestion. Raises `ApiError`."""
+    node = Node(answer if isinstance(answer, dict) else {}, "", [])
+    node.only("options", "option_groups")
+    options = _options(node, least=0)
+    if node.problems:
+        raise ApiError("invalid_arguments", node.problems)
+    return options
 
 
 def _button(node: Node) -> None:
@@ -226,12 +237,12 @@ def _file_input(node: Node) -> None:
     node.integer("max_files", least=1, most=10)
 
 
-def _options(node: Node) -> list[dict[str, Any]]:
+def _options(node: Node, least: int = 1) -> list[dict[str, Any]]:
     if ("options" in node.value) == ("option_groups" in node.value):
         node.error("must define either `options` or `option_groups`")
         return []
-    options = node.children("options", most=100)
-    for group in node.children("option_groups", most=100):
+    options = node.children("options", least=least, most=100)
+    for group in node.children("option_groups", least=least, most=100):
         group.only("label", "options")
         group.text("label", most=75, required=True, kinds=PLAIN)
         options += group.children("options", most=100, required=True)

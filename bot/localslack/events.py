@@ -204,6 +204,13 @@ class Events:
             team = None if bot.team_id is None else self._tenants.team(bot.team_id)
             self._send(kind, bot, event, team)
 
+    def assistant_thread(
+        self, kind: str, bot: Installation, channel: JsonObject, thread: JsonObject
+    ) -> None:
+        """Someone began a thread with the assistant, or looks at another channel beside it."""
+        event = {"type": kind, "assistant_thread": thread, "event_ts": self._timestamps.next()}
+        self._about_channel(channel, bot, kind, event)
+
     def _viewer(self, channel: JsonObject) -> Installation | None:
         """Return the installation that an event names: any one that sees it, whoever wrote it."""
         return next(iter(self._tenants.in_channel(channel)), None)

@@ -22,6 +22,7 @@ class _Kind:
     initial: str
     many: bool = False
     from_options: bool = False
+    is_external: bool = False
 
 
 _TEXT = _Kind("value", "initial_value")
@@ -37,6 +38,10 @@ _KINDS = {
         "selected_options", "initial_options", many=True, from_options=True
     ),
     "checkboxes": _Kind("selected_options", "initial_options", many=True, from_options=True),
+    "external_select": _Kind("selected_option", "initial_option", is_external=True),
+    "multi_external_select": _Kind(
+        "selected_options", "initial_options", many=True, is_external=True
+    ),
     "users_select": _Kind("selected_user", "initial_user"),
     "multi_users_select": _Kind("selected_users", "initial_users", many=True),
     "channels_select": _Kind("selected_channel", "initial_channel"),
@@ -76,8 +81,9 @@ def entered(element: JsonObject, value: Any) -> JsonObject:
         return _entry(element, kind, [] if kind.many else None)
     if kind.many and not isinstance(value, list):
         value = [value]
-    if kind.from_options:
-        chosen = [_option(element, item) for item in (value if kind.many else [value])]
+    if kind.from_options or kind.is_external:
+        find = _suggested if kind.is_external else _option
+        chosen = [find(element, item) for item in (value if kind.many else [value])]
         return _entry(element, kind, chosen if kind.many else chosen[0])
     return _entry(element, kind, _converted(element, value))
 
@@ -117,6 +123,13 @@ def _option(element: JsonObject, value: Any) -> JsonObject:
         if option["value"] == value:
             return option
     raise PersonError("no_such_option", f"There is no option {value!r}.")
+
+
+def _suggested(_element: JsonObject, value: Any) -> JsonObject:
+    """Return an option that the app suggested, which is chosen whole: the element has none."""
+    if isinstance(value, dict) and {"text", "value"} <= set(value):
+        return value
+    raise PersonError("no_such_option", "Choose one of the options that the app suggests.")
 
 
 def _converted(element: JsonObject, value: Any) -> Any:

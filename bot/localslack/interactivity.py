@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import Any
 
-from bot.localslack import seed
+from bot.localslack import elements, seed
 from bot.localslack.controls import Control, controls, find_control
 from bot.localslack.delivery import Delivery
 from bot.localslack.directory import Directory
@@ -21,6 +21,9 @@ from bot.localslack.storage import JsonObject, StoredMessage
 from bot.localslack.tenants import Installation, Team, Tenants
 from bot.localslack.triggers import Triggers
 from bot.localslack.views import Views
+
+# https://docs.slack.dev/reference/block-kit/block-elements/select-menu-element#external_select
+MIN_QUERY = 3
 
 Values = dict[str, dict[str, Any]]
 """Block id, action id, and what a person put there."""
@@ -107,6 +110,50 @@ class Interactivity:
         }
         await self._ask(bot, "interactive", payload)
 
+    async def suggest_in_message(
+        self, user: str, channel_id: str, ts: str, block_id: str, action_id: str, typed: str
+    ) -> JsonObject:
+        """Ask for the options of a select in a message. Return them. Raises `PersonError`."""
+        channel = self.directory.visible_channel(user, channel_id)
+        message = self._message(user, channel, ts)
+        bot = self._bot(message.body.get("bot_id"))
+        control = _control(message.body.get("blocks") or [], block_id, action_id)
+        container = {"type": "message", "message_ts": ts, "channel_id": channel["id"]}
+        payload = {
+            **self._common("block_suggestion", bot, user),
+            "container": {**container, "is_ephemeral": message.seen_by is not None},
+            "channel": _channel(channel),
+            "message": self.messages.for_api(message, bot),
+        }
+        return await self._suggested(bot, control, typed, payload)
+
+    async def suggest_in_view(
+        self, user: str, view_id: str, block_id: str, action_id: str, typed: str
+    ) -> JsonObject:
+        """Ask for the options of a select in a view. Return them. Raises `PersonError`."""
+        view = self.views.find(user, view_id)
+        bot = self._bot(view["bot_id"])
+        control = _control(view["blocks"], block_id, action_id)
+        payload = {
+            **self._of_view("block_suggestion", bot, user),
+            "container": {"type": "view", "view_id": view_id},
+            "view": view,
+        }
+        return await self._suggested(bot, control, typed, payload)
+
+    async def _suggested(
+        self, bot: Installation, control: Control, typed: str, payload: JsonObject
+    ) -> JsonObject:
+        """Return `options`, none of them where too little was typed for the app to be asked."""
+        if len(typed) < control.element.get("min_query_length", MIN_QUERY):
+            return {"options": []}
+        named = {"block_id": control.block_id, "action_id": control.action_id, "value": typed}
+        answer = await self._ask(bot, "interactive", payload | named) or {}
+        try:
+            return {"options": elements.suggested_options(answer)}
+        except ApiError as error:
+            raise self._unusable("block_suggestion", answer, error) from error
+
     async def submit(self, user: str, view_id: str, values: Values) -> Submitted:
         """Submit a modal with what is in it. Raises `PersonError`."""
         view = self.views.find(user, view_id)
@@ -120,7 +167,7 @@ class Interactivity:
             **self._of_view("view_submission", bot, user),
             "trigger_id": self.triggers.issue(bot, user, view_id),
             "view": view,
-            "response_urls": [],
+            "response_urls": self._response_urls(bot, user, view, state),
         }
         answer = await self._ask(bot, "interactive", payload)
         return self._respond(bot, user, view, answer or {})
@@ -190,6 +237,23 @@ class Interactivity:
                 "response_url": self.response_urls.issue(bot, user, channel["id"], ts),
             }
         await self._ask(bot, "interactive", payload)
+
+    def _response_urls(
+        self, bot: Installation, user: str, view: JsonObject, state: State
+    ) -> list[JsonObject]:
+        """Return URLs to respond to in the channels that were chosen for that."""
+        found = []
+        for control in controls(view["blocks"]):
+            if not control.element.get("response_url_enabled"):
+                continue
+            entry = state.get(control.block_id, {}).get(control.action_id, {})
+            chosen = entry.get("selected_conversation") or entry.get("selected_channel")
+            if chosen:
+                channel = self.directory.visible_channel(user, chosen)["id"]
+                url = self.response_urls.issue(bot, user, channel)
+                named = {"block_id": control.block_id, "action_id": control.action_id}
+                found.append({**named, "channel_id": channel, "response_url": url})
+        return found
 
     def _at_home(self, user: str) -> Installation | None:
         """The app that offers a person commands and shortcuts: only their own workspace's does."""

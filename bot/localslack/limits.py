@@ -74,13 +74,17 @@ def cut_text(text: str) -> str:
 
 
 def check_metadata(metadata: Any) -> None:
-    """Whether this can be a message's metadata; an empty object removes it."""
+    """Whether this can be a message's metadata; an empty object removes it.
+
+    A payload of null is taken: assistants of slack_bolt's AsyncApp send it where a person looks
+    at no channel.
+    """
     if metadata is None or metadata == {}:
         return
     whole = (
         isinstance(metadata, dict)
         and isinstance(metadata.get("event_type"), str)
-        and isinstance(metadata.get("event_payload"), dict)
+        and isinstance(metadata.get("event_payload", ""), dict | None)
     )
     if not whole:
         raise ApiError("invalid_metadata_format")

@@ -38,6 +38,12 @@ class Manifest:
         return str(bot.get("display_name", self.app_name.casefold()))
 
     @property
+    def is_assistant(self) -> bool:
+        """Whether people talk to the app in threads of an assistant only."""
+        started = self.events is not None and "assistant_thread_started" in self.events
+        return started and "assistant_view" in (self.raw.get("features") or {})
+
+    @property
     def is_for_organisations(self) -> bool:
         """Whether an organisation may install the app as a whole."""
         return bool((self.raw.get("settings") or {}).get("org_deploy_enabled", not self.raw))

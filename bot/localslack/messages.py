@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from bot.localslack import seed
+from bot.localslack.composer import compose
 from bot.localslack.controls import with_ids
 from bot.localslack.events import Events
 from bot.localslack.feed import Feed
@@ -48,8 +49,9 @@ class Messages:
         *,
         thread_ts: str | None = None,
         broadcast: bool = False,
+        is_told: bool = True,
     ) -> StoredMessage:
-        """Post to a channel or into a thread of it."""
+        """Post to a channel or into a thread of it; the app is sent an event where `is_told`."""
         message = self._new(channel, body, thread_ts, broadcast=broadcast)
         self._files.share(message.body.get("file_ids", []), channel["id"], message.ts)
         self._storage.put_message(message)
@@ -58,7 +60,8 @@ class Messages:
         if parent is not None:
             shown["parent"] = self.for_person(parent)
         self._feed.publish("message", shown, channel["members"])
-        self._events.posted(channel, partial(self.for_api, message))
+        if is_told:
+            self._events.posted(channel, partial(self.for_api, message))
         return message
 
     def post_ephemeral(
@@ -173,6 +176,7 @@ class Messages:
         """A message as the Web API and events show it to an installation."""
         hidden = _INTERNAL[1:] if metadata else _INTERNAL
         shown = {key: value for key, value in message.body.items() if key not in hidden}
+        shown |= _composed(message.body)
         shown |= self._perspective.author(viewer, message.body.get("user", ""))
         if message.broadcast and message.thread_ts:
             shown |= self._root(message.channel, message.thread_ts, viewer)
@@ -284,6 +288,18 @@ class Messages:
         self._storage.put_message(buried)
         self._feed.publish("message_changed", self.for_person(buried), channel["members"])
         self._tell_changed(channel, buried, message)
+
+
+def _composed(body: JsonObject) -> JsonObject:
+    """Return the blocks that Slack makes of an app's text where the app gave none.
+
+    slack_bolt relies on them: the Assistant keeps its context by editing such a message.
+    """
+    is_plain = "bot_id" in body and "user" in body and "subtype" not in body
+    if not is_plain or body.get("blocks") or not body.get("text"):
+        return {}
+    block_id = body["ts"].partition(".")[2]
+    return {"blocks": [{**block, "block_id": block_id} for block in compose(body["text"])]}
 
 
 def _parent_user(parent: StoredMessage | None) -> dict[str, Any]:

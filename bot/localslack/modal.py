@@ -29,6 +29,7 @@ class Filled:
         self.view = view
         self._person = person
         self._values: dict[str, dict[str, Any]] = {}
+        self._suggested: dict[tuple[str, str], list[JsonObject]] = {}
 
     @property
     def blocks(self) -> list[JsonObject]:
@@ -53,8 +54,22 @@ class Filled:
     async def choose(self, name: str, value: str | list[str]) -> None:
         """Choose in a select that tells the bot at once."""
         control = find_input(self.blocks, name, None)
-        chosen = as_values(control.element, value)
+        chosen = await self._person.chosen(self._container, control, value)
         await self._person.act_on_view(self.view, control, chosen, self._values)
+
+    async def suggestions(self, name: str, typed: str) -> list[str]:
+        """The labels of what the app suggests for what was typed into a select.
+
+        They can be filled in then.
+        """
+        control = find_input(self.blocks, name, None)
+        options = await self._person.suggested(self._container, control, typed)
+        self._suggested.setdefault((control.block_id, control.action_id), []).extend(options)
+        return [option["text"]["text"] for option in options]
+
+    @property
+    def _container(self) -> JsonObject:
+        return {"type": "view", "view_id": self.view["id"]}
 
 
 class Home(Filled):
@@ -87,7 +102,11 @@ class Modal(Filled):
         """Put something into an input, named by its label, action_id or block_id."""
         control = find_input(self.blocks, name, None)
         values = self._values.setdefault(control.block_id, {})
-        values[control.action_id] = as_values(control.element, value)
+        if value is not None and is_external(control.element):
+            options = self._suggested.get((control.block_id, control.action_id), [])
+            values[control.action_id] = as_option(options, value)
+        else:
+            values[control.action_id] = as_values(control.element, value)
 
     async def submit(self) -> Submission:
         """Submit it with what was filled in."""
@@ -141,6 +160,22 @@ def find_input(blocks: list[JsonObject], name: str, block_id: str | None) -> Con
             return control
         names.append(label or control.action_id)
     raise PersonError("no_such_control", f"Nothing is labelled {name!r}; there is {names}.", 404)
+
+
+def is_external(element: JsonObject) -> bool:
+    """Return whether the app supplies the options of a select while one types."""
+    return str(element.get("type")).endswith("external_select")
+
+
+def as_option(options: list[JsonObject], value: str | list[str]) -> Any:
+    """Return the suggested option of that label or value. Raises `PersonError`."""
+    if isinstance(value, list):
+        return [as_option(options, item) for item in value]
+    for option in options:
+        if value in (option["text"]["text"], option["value"]):
+            return option
+    labels = [option["text"]["text"] for option in options]
+    raise PersonError("no_such_option", f"There is no option {value!r}; there is {labels}.", 404)
 
 
 def as_values(element: JsonObject, value: str | list[str] | None) -> Any:

@@ -17,7 +17,16 @@ import aiohttp
 
 from bot.localslack.controls import Control
 from bot.localslack.errors import NotSeen, PersonError
-from bot.localslack.modal import Home, Modal, Submission, as_values, find_choice, find_input
+from bot.localslack.modal import (
+    Home,
+    Modal,
+    Submission,
+    as_option,
+    as_values,
+    find_choice,
+    find_input,
+    is_external,
+)
 from bot.localslack.seen import JsonObject, Message, Place, Thread
 
 __all__ = ["Home", "Message", "Modal", "Person", "Place", "Submission", "Thread"]
@@ -135,6 +144,55 @@ class Person:
         place = self.thread(thread)
         await self._post("stop", {"channel": place.channel, "thread_ts": place.ts})
 
+    async def start_thread(self, viewing: str | None = None, bot: str | None = None) -> Thread:
+        """Begin a thread with the assistant, `viewing` a channel beside it or none.
+
+        It is that of the bot this person meets, or of the one with the user id `bot`.
+        """
+        beside = {} if viewing is None else {"viewing": await self._channel(viewing)}
+        named = {} if bot is None else {"bot": bot}
+        root = await self._say({**beside, **named}, "assistant/threads")
+        return Thread(root.channel, root.ts)
+
+    async def look_at(self, thread: Thread | Message, viewing: str) -> None:
+        """Look at another channel beside a thread with the assistant."""
+        place = self.thread(thread)
+        body = {"channel": place.channel, "thread_ts": place.ts}
+        await self._post("assistant/context", {**body, "viewing": await self._channel(viewing)})
+
+    async def prompts(self, thread: Thread | Message, timeout: float = 5.0) -> dict[str, str]:
+        """What the assistant suggests to say there, by title, once it does. Raises `NotSeen`."""
+        place = self.thread(thread)
+        params = {"channel": place.channel, "thread_ts": place.ts}
+        try:
+            async with asyncio.timeout(timeout), self._stream() as events:
+                session = (await self._get("messages", params))["session"]
+                if session["prompts"]:
+                    return _by_title(session["prompts"])
+                async for name, data in events:
+                    is_its = name == "session" and data["thread_ts"] == place.ts
+                    if is_its and data["prompts"]:
+                        return _by_title(data["prompts"])
+        except TimeoutError as error:
+            raise NotSeen("Nothing was suggested.") from error
+        raise NotSeen("The workspace went away.")
+
+    async def suggestions(
+        self, message: Message, name: str, typed: str, *, block_id: str | None = None
+    ) -> list[JsonObject]:
+        """The options that the app suggests for what was typed into a select of a message."""
+        control = find_input((await self.current(message)).blocks, name, block_id)
+        container = {"type": "message", "channel": message.channel, "ts": message.ts}
+        return await self.suggested(container, control, typed)
+
+    async def suggested(
+        self, container: JsonObject, control: Control, typed: str
+    ) -> list[JsonObject]:
+        """The options that the app suggests for what was typed into a select."""
+        named = {"block_id": control.block_id, "action_id": control.action_id}
+        body = {"container": container, **named, "value": typed}
+        return list((await self._post("suggestions", body))["options"])
+
     async def attach(self, source: Path | tuple[str, bytes]) -> str:
         """Upload a file for a message; gives its id."""
         name, content = _read(source) if isinstance(source, Path) else source
@@ -238,14 +296,18 @@ class Person:
     async def choose(
         self, message: Message, name: str, value: str | list[str], *, block_id: str | None = None
     ) -> None:
-        """Choose in a select, by its action_id or placeholder; `value` by label or value."""
+        """Choose in a select, by its action_id or placeholder; `value` by label or value.
+
+        Where the app supplies the options, `value` is also what is typed to see them.
+        """
         current = await self.current(message)
         control = find_input(current.blocks, name, block_id)
+        container = {"type": "message", "channel": message.channel, "ts": message.ts}
         body = {
-            "container": {"type": "message", "channel": message.channel, "ts": message.ts},
+            "container": container,
             "block_id": control.block_id,
             "action_id": control.action_id,
-            "value": as_values(control.element, value),
+            "value": await self.chosen(container, control, value),
         }
         await self._post("actions", body)
 
@@ -349,6 +411,15 @@ class Person:
                 raise PersonError("not_allowed", await answer.text(), answer.status)
             return answer.headers["Location"]
 
+    async def chosen(self, container: JsonObject, control: Control, value: Any) -> Any:
+        """What was chosen, by label or value, as the page sends it."""
+        if not is_external(control.element):
+            return as_values(control.element, value)
+        if isinstance(value, list):
+            return [await self.chosen(container, control, item) for item in value]
+        found = await self.suggested(container, control, value)
+        return as_option(found, value)
+
     async def act_on_view(
         self, view: JsonObject, control: Control, value: Any, values: JsonObject
     ) -> None:
@@ -419,6 +490,10 @@ class Person:
         ) as response:
             await response.content.readline()
             yield _events(response)
+
+
+def _by_title(prompts: list[JsonObject]) -> dict[str, str]:
+    return {prompt["title"]: prompt["message"] for prompt in prompts}
 
 
 def _read(path: Path) -> tuple[str, bytes]:

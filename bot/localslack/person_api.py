@@ -165,12 +165,15 @@ async def forward(ask: Ask) -> JsonObject:
 
 
 def _posted(ask: Ask, channel: JsonObject, body: JsonObject) -> JsonObject:
-    thread_ts = ask.optional("thread_ts")
-    if thread_ts and ask.workspace.messages.find(channel, thread_ts) is None:
+    here, thread_ts = ask.workspace, ask.optional("thread_ts")
+    if thread_ts and here.messages.find(channel, thread_ts) is None:
         raise PersonError("thread_not_found", "That thread is not there any more.", 404)
+    if not thread_ts and here.assistant.answers_in(channel):
+        thread_ts = here.assistant.start(ask.user, ask.bot).ts
+    here.sessions.suggest(channel, thread_ts or "", [])
     broadcast = bool(thread_ts and ask.body.get("broadcast"))
-    message = ask.workspace.messages.post(channel, body, thread_ts=thread_ts, broadcast=broadcast)
-    return {"message": ask.workspace.messages.for_person(message)}
+    message = here.messages.post(channel, body, thread_ts=thread_ts, broadcast=broadcast)
+    return {"message": here.messages.for_person(message)}
 
 
 def _written(ask: Ask, text: str) -> JsonObject:
@@ -204,6 +207,19 @@ async def delete(ask: Ask) -> JsonObject:
     return {}
 
 
+async def start_thread(ask: Ask) -> JsonObject:
+    """Begin a thread with the assistant, `viewing` a channel or none."""
+    root = ask.workspace.assistant.start(ask.user, ask.bot, ask.optional("viewing"))
+    return {"message": ask.workspace.messages.for_person(root)}
+
+
+async def look_at(ask: Ask) -> JsonObject:
+    """Look at another channel beside such a thread."""
+    place = ask.channel, ask.text("thread_ts")
+    ask.workspace.assistant.look_at(ask.user, ask.bot, *place, ask.text("viewing"))
+    return {}
+
+
 async def react(ask: Ask) -> JsonObject:
     """Add a reaction, or take it back."""
     channel = ask.channel
@@ -226,6 +242,22 @@ async def act(ask: Ask) -> JsonObject:
         channel, ts = str(container.get("channel")), str(container.get("ts"))
         await interactivity.act_on_message(user, channel, ts, block_id, action_id, value)
     return {}
+
+
+async def suggest(ask: Ask) -> JsonObject:
+    """Ask the app for the options of a select that fit what was typed, in `value`."""
+    container = ask.body.get("container")
+    if not isinstance(container, dict):
+        raise PersonError("missing_argument", "`container` is missing.")
+    interactivity, typed_so_far = ask.workspace.interactivity, str(ask.body.get("value") or "")
+    named = ask.text("block_id"), ask.text("action_id")
+    if container.get("type") == "view":
+        view_id = str(container.get("view_id"))
+        found = await interactivity.suggest_in_view(ask.user, view_id, *named, typed_so_far)
+    else:
+        place = str(container.get("channel")), str(container.get("ts"))
+        found = await interactivity.suggest_in_message(ask.user, *place, *named, typed_so_far)
+    return found
 
 
 async def command(ask: Ask) -> JsonObject:
@@ -384,9 +416,12 @@ ROUTES = [
     _route("/local/messages/forward", forward, "POST"),
     _route("/local/messages/edit", edit, "POST"),
     _route("/local/messages/delete", delete, "POST"),
+    _route("/local/assistant/threads", start_thread, "POST"),
+    _route("/local/assistant/context", look_at, "POST"),
     _route("/local/reactions", react, "POST"),
     _route("/local/stop", stop, "POST"),
     _route("/local/actions", act, "POST"),
+    _route("/local/suggestions", suggest, "POST"),
     _route("/local/commands", command, "POST"),
     _route("/local/shortcuts", shortcut, "POST"),
     _route("/local/views", views, "GET"),

@@ -5,6 +5,7 @@ https://docs.slack.dev/ai/agent-sessions
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from bot.localslack.errors import PersonError
@@ -19,13 +20,17 @@ STATES = ("active", PROCESSING, "suspended", "closed")
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One thread. `state` is empty where the app never named one; `words` is its passing status."""
+    """One thread. `state` is empty where the app never named one; `words` is its passing status.
+
+    `prompts` are what a person may say next, each a `title` and a `message`.
+    """
 
     channel: str
     thread_ts: str
     state: str = ""
     title: str = ""
     words: str = ""
+    prompts: Sequence[JsonObject] = ()
 
 
 class Sessions:
@@ -62,6 +67,12 @@ class Sessions:
         session = self.find(channel, thread_ts)
         if session.words != words:
             self._save(channel, replace(session, words=words))
+
+    def suggest(self, channel: JsonObject, thread_ts: str, prompts: Sequence[JsonObject]) -> None:
+        """Offer what to say next, until the person says something."""
+        session = self.find(channel, thread_ts)
+        if list(session.prompts) != list(prompts):
+            self._save(channel, replace(session, prompts=prompts))
 
     def stop(self, user: str, channel: JsonObject, thread_ts: str) -> None:
         """A person asks the app to stop. Raises `PersonError`."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bot.localslack import seed
 from bot.localslack.administration import Administration
+from bot.localslack.assistant import Assistant
 from bot.localslack.companies import Companies
 from bot.localslack.delivery import Delivery
 from bot.localslack.directory import Directory
@@ -63,6 +64,7 @@ class Workspace:
     companies: Companies
     oauth: OAuth
     sessions: Sessions
+    assistant: Assistant
     other_apps: OtherApps
     inspector: Feed
     welcome: Welcome
@@ -138,6 +140,7 @@ def build_workspace(
         companies=companies,
         oauth=OAuth(tenants, directory, companies, manifest, clock),
         sessions=Sessions(storage, feed, events, messages),
+        assistant=Assistant(directory, messages, events, manifest),
         other_apps=OtherApps(storage, messages),
         inspector=inspector,
         welcome=welcome,

@@ -10,6 +10,7 @@ from tests.acceptance.conftest import (
     PATIENCE_S,
     approved,
     has_button,
+    is_answer,
     named,
     proposed,
     same,
@@ -17,6 +18,8 @@ from tests.acceptance.conftest import (
     told,
 )
 
+# What a person waits for a plan, though Slack would give the thread after a minute.
+WITHIN_S = 10.0
 BOT, GRACE = f"<@{seed.BOT_USER}>", f"<@{seed.GRACE}>"
 ALERT = {"title": "DiskFull", "title_link": "https://g.example/a", "text": "`db-3` is at 97 %"}
 READ = "DiskFull (https://g.example/a)\n`db-3` is at 97 %"
@@ -134,6 +137,35 @@ async def test_a_thread_that_cannot_be_read_holds_nothing_up(
     plan = await ada.wait_for(ada.thread(said), has_button("Approve"), PATIENCE_S)
     assert "could not read this thread" in plan.words
     assert "could not be read" in begun()[1]
+
+
+async def test_outside_the_marketplace_a_second_thread_is_planned_without_what_was_said_in_it(
+    bot, ada, grace, workspace, begun, expected_refusals
+):
+    expected_refusals.add("ratelimited")
+    rates = workspace.workspace.rates
+    apples, pears = [await thread_of_30(workspace, grace, topic) for topic in ("Apples", "Pears")]
+    rates.enabled = rates.outside_marketplace = True
+    await ada.mention("general", "Draft an announcement", thread=apples)
+    plan = await ada.wait_for(apples, has_button("Approve"), WITHIN_S)
+    assert "This thread is long" in plan.words
+    assert "grace: Apples 7" in begun()[1]
+    await ada.mention("general", "Draft an announcement", thread=pears)
+    plan = await ada.wait_for(pears, has_button("Approve"), WITHIN_S)
+    assert "could not read this thread" in plan.words
+    assert "Pears" not in begun()[1]
+    rates.enabled = False
+    await ada.click(plan, "Approve")
+    await ada.wait_for(pears, is_answer, PATIENCE_S)
+
+
+async def thread_of_30(workspace, person, topic):
+    first = await person.post("general", topic)
+    here = workspace.workspace
+    for number in range(29):
+        said = {"user": person.id, "text": f"{topic} {number}"}
+        here.messages.post(here.directory.channel(first.channel), said, thread_ts=first.ts)
+    return first
 
 
 async def test_a_file_without_words_is_asked_about_and_comes_with_the_answer(bot, ada, begun, rows):

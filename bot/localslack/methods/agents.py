@@ -39,6 +39,7 @@ def set_prompts(call: ApiCall) -> JsonObject:
         raise ApiError("invalid_arguments", ["[ERROR] 1 to 4 prompts are allowed"])
     if any(set(prompt) != {"title", "message"} for prompt in prompts):
         raise ApiError("invalid_arguments", ["[ERROR] a prompt has a title and a message"])
+    call.workspace.sessions.suggest(channel, thread_ts or "", prompts)
     return {}
 
 

@@ -43,7 +43,7 @@ class SmallBot:
         self.app = AsyncApp(client=client)
         self.seen: asyncio.Queue[dict] = asyncio.Queue()
         self._handler = AsyncSocketModeHandler(self.app, workspace.app_token)
-        self._workspace = workspace
+        self.workspace = workspace
 
     async def next(self) -> dict:
         """The next thing that was put into `seen`."""
@@ -52,7 +52,7 @@ class SmallBot:
     async def connect(self) -> None:
         """Connect to the workspace."""
         await self._handler.connect_async()
-        await self._workspace.wait_connected()
+        await self.workspace.wait_connected()
 
     async def close(self) -> None:
         """Go away."""

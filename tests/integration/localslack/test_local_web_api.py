@@ -45,7 +45,7 @@ async def test_posting_updating_and_deleting(client):
     ts = posted["ts"]
     await client.chat_update(channel=GENERAL, ts=ts, text="Two")
     [message] = (await client.conversations_history(channel=GENERAL))["messages"]
-    assert (message["text"], "blocks" in message) == ("Two", False)
+    assert (message["text"], message["blocks"][0]["type"]) == ("Two", "rich_text")
     await client.chat_delete(channel=GENERAL, ts=ts)
     again = client.chat_update(channel=GENERAL, ts=ts, text="Three")
     assert await refused(again) == "message_not_found"
