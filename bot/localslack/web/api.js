@@ -39,6 +39,7 @@ export const editMessage = (body) => post("messages/edit", body);
 export const deleteMessage = (body) => post("messages/delete", body);
 export const react = (body) => post("reactions", body);
 export const act = (body) => post("actions", body);
+export const suggest = (body) => post("suggestions", body);
 export const command = (body) => post("commands", body);
 export const shortcut = (body) => post("shortcuts", body);
 export const views = (user) => get("views", { user });

@@ -13,19 +13,23 @@ const id = (block) => block.block_id ?? "";
 
 /**
  * What blocks need from where they stand: `act(blockId, element, value)` tells the bot,
+ * `suggest(blockId, element, typed)` asks it for options,
  * `drafts` keeps what is typed, `fields` are the inputs by block id, `current` is the channel.
  */
 export class BlockContext {
   drafts = new Map();
   fields = new Map();
 
-  constructor({ act, current }) {
+  constructor({ act, suggest, current }) {
     this.act = act;
+    this.suggest = suggest;
     this.current = current;
   }
 
   input(element, blockId, options) {
-    const input = keptInput(this.drafts, element, blockId, { current: this.current, ...options });
+    const suggest = (typed) => this.suggest(blockId, element, typed);
+    const known = { current: this.current, suggest, ...options };
+    const input = keptInput(this.drafts, element, blockId, known);
     if (input) this.fields.set(`${blockId}/${element.action_id}`, { blockId, element, input });
     return input;
   }

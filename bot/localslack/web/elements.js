@@ -34,12 +34,14 @@ function dispatchingInput(element, blockId, context) {
 }
 
 /** Makes the input of an element; every change is kept in `drafts` under its block and action. */
-export function keptInput(drafts, element, blockId, { label, onvalue, onenter, current }) {
+export function keptInput(drafts, element, blockId, options) {
+  const { label, onvalue, onenter, current, suggest } = options;
   const name = focusName(blockId, element);
   const input = createInput(element, {
     name,
     label,
     current,
+    suggest,
     onchange: () => {
       drafts.set(name, input.get());
       onvalue?.(input.get());

@@ -86,7 +86,17 @@ export class HomeView {
           values: this.blocks.context.values(),
         }),
       );
-    return new BlockContext({ act });
+    const suggest = (blockId, element, value) =>
+      told(
+        api.suggest({
+          user: getMe(),
+          container: { type: "view", view_id: this.#view.id },
+          block_id: blockId,
+          action_id: element.action_id,
+          value,
+        }),
+      );
+    return new BlockContext({ act, suggest });
   }
 }
 

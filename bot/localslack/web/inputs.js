@@ -11,6 +11,7 @@ import {
   myChannels,
 } from "./directory.js";
 import { h } from "./dom.js";
+import { externalSelect } from "./external.js";
 import { icon } from "./icons.js";
 import { textObject, textOf } from "./mrkdwn.js";
 import { told } from "./toast.js";
@@ -35,6 +36,7 @@ export function createInput(element, options) {
   if (kind === "datetimepicker") return dateTimeInput(element, options);
   if (kind === "radio_buttons" || kind === "checkboxes") return choices(element, options);
   if (kind === "file_input") return fileInput(element, options);
+  if (kind.endsWith("external_select")) return externalSelect(element, options);
   if (/^multi_.*_select$/.test(kind)) return multiSelect(element, options);
   if (/_select$/.test(kind)) return select(element, options);
   return null;
@@ -263,7 +265,7 @@ function multiSelect(element, { name, label, onchange }) {
   };
 }
 
-function chip(label, remove) {
+export function chip(label, remove) {
   return h(
     "li",
     { class: "chip" },

@@ -109,7 +109,17 @@ export class MessageRow {
           value,
         }),
       );
-    return new BlockContext({ act, current: channel });
+    const suggest = (blockId, element, value) =>
+      told(
+        api.suggest({
+          user: getMe(),
+          container: { type: "message", channel, ts },
+          block_id: blockId,
+          action_id: element.action_id,
+          value,
+        }),
+      );
+    return new BlockContext({ act, suggest, current: channel });
   }
 
   #ephemeralNote() {

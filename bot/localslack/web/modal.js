@@ -60,7 +60,10 @@ class Modal {
 
   constructor(id) {
     this.id = id;
-    this.context = new BlockContext({ act: (...args) => this.#act(...args) });
+    this.context = new BlockContext({
+      act: (...args) => this.#act(...args),
+      suggest: (...args) => this.#suggest(...args),
+    });
     this.context.submit = () => this.submit();
     this.blocks = new BlockList(this.context);
     this.title = h("h2", { class: "modal-title", id: "modal-title" });
@@ -199,6 +202,18 @@ class Modal {
     this.#busy = busy;
     this.node.classList.toggle("busy", busy);
     this.button?.setAttribute("aria-busy", String(busy));
+  }
+
+  #suggest(blockId, element, value) {
+    return told(
+      api.suggest({
+        user: getMe(),
+        container: { type: "view", view_id: this.id },
+        block_id: blockId,
+        action_id: element.action_id,
+        value,
+      }),
+    );
   }
 
   async #act(blockId, element, value) {

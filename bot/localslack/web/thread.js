@@ -22,6 +22,7 @@ export class ThreadView {
     this.feed = new Feed({ isThread: true, openThread: () => {} }, { label: "Thread" });
     this.composer = new Composer({ id: "thread-composer", onposted: () => this.feed.toEnd() });
     this.session = h("div", { class: "session", role: "status", hidden: true });
+    this.prompts = h("div", { class: "prompts", "aria-label": "Suggestions", hidden: true });
     node.append(
       h(
         "header",
@@ -41,6 +42,7 @@ export class ThreadView {
       ),
       this.feed.node,
       this.session,
+      this.prompts,
       this.composer.node,
     );
     acceptDrops(node, this.composer);
@@ -58,6 +60,7 @@ export class ThreadView {
     this.where.textContent = direct ? channelName(channel) : `#${channelName(channel)}`;
     this.composer.moveTo(channel, ts, "Reply…");
     this.session.hidden = true;
+    this.prompts.hidden = true;
     this.#told = false;
     this.composer.node.hidden = Boolean(getChannel(channel).is_archived);
     this.feed.show([]);
@@ -82,6 +85,7 @@ export class ThreadView {
     const text = session.words ? `${botName()} ${session.words}` : `${botName()} is working…`;
     this.session.hidden = !working && !session.words;
     const { channel, thread_ts: thread } = session;
+    this.#suggest(session);
     const stop = () => told(api.stop({ user: getMe(), channel, thread_ts: thread }));
     this.session.replaceChildren(
       h("span", { class: "session-dots", "aria-hidden": "true" }),
@@ -89,6 +93,17 @@ export class ThreadView {
       session.can_stop
         ? h("button", { type: "button", class: "button", onclick: stop }, icon("stop"), "Stop")
         : "",
+    );
+  }
+
+  /** What the assistant suggests to say here. */
+  #suggest({ channel, thread_ts: thread, prompts }) {
+    const say = (text) => told(api.postMessage({ user: getMe(), channel, thread_ts: thread, text }));
+    this.prompts.hidden = !prompts.length;
+    this.prompts.replaceChildren(
+      ...prompts.map(({ title, message }) =>
+        h("button", { type: "button", class: "button", onclick: () => say(message) }, title),
+      ),
     );
   }
 

@@ -130,6 +130,9 @@ export class Troubles {
       toggle("limits", "Slack’s rate limits hold", limits.enabled, (on) =>
         this.#change(api.setLimits({ enabled: on })),
       ),
+      toggle("outside", "Distributed outside the Marketplace", limits.outside_marketplace, (on) =>
+        this.#change(api.setLimits({ outside_marketplace: on })),
+      ),
       h(
         "form",
         { class: "fault-form", onsubmit: (event) => this.#setRate(event) },

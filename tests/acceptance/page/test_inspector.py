@@ -176,6 +176,18 @@ async def test_rate_limits_are_changed_and_switched_off(
     await web.auth_test()
 
 
+async def test_the_limits_of_apps_outside_the_marketplace_are_switched_on(
+    open_page: OpenPage, web: AsyncWebClient, slack: LocalSlack
+) -> None:
+    page = await open_page()
+    inspector = await troubles(page)
+    await inspector.get_by_label("outside the Marketplace").check()
+    await expect(inspector.get_by_label("outside the Marketplace")).to_be_checked()
+    await web.conversations_history(channel="C0LOCALGEN1")
+    assert await refused(web.conversations_history(channel="C0LOCALGEN1")) == "ratelimited"
+    assert slack.workspace.rates.outside_marketplace
+
+
 async def test_a_channel_is_archived_and_the_bot_removed_from_its_menu(
     open_page: OpenPage, slack: LocalSlack
 ) -> None:

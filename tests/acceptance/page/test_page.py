@@ -315,6 +315,71 @@ async def test_a_modal_shows_errors_at_its_fields_and_keeps_what_was_typed(
     assert saved[0]["reason"]["value"]["value"] == "because"
 
 
+async def test_options_that_the_app_supplies_are_offered_while_one_types(
+    open_page: OpenPage, app: AsyncApp, web: AsyncWebClient
+) -> None:
+    fruit = {"type": "external_select", "action_id": "fruit", "placeholder": plain("Which fruit?")}
+    chosen: list[str] = []
+
+    @app.options("fruit")
+    async def suggest(ack: Any, body: dict[str, Any]) -> None:
+        names = [f"{body['value']} one", f"{body['value']} two"]
+        await ack(options=[{"text": plain(name), "value": name} for name in names])
+
+    @app.action("fruit")
+    async def take(ack: Any, action: dict[str, Any]) -> None:
+        await ack()
+        chosen.append(action["selected_option"]["value"])
+        await web.chat_postMessage(channel=GENERAL, text=f"You chose {chosen[-1]}")
+
+    await web.chat_postMessage(channel=GENERAL, text="fruit", blocks=[actions(fruit)])
+    page = await open_page()
+    box = page.get_by_label("Which fruit?")
+    await box.fill("ap")
+    await expect(page.locator(".suggestions")).to_be_hidden()
+    await box.fill("app")
+    await page.get_by_role("button", name="app two").click()
+    await expect(page.locator(".block-actions .chip")).to_have_text("app two")
+    await expect(row(page, "You chose app two")).to_be_visible()
+    assert chosen == ["app two"]
+
+
+async def test_tables_and_charts_of_the_newer_kinds_are_drawn(
+    open_page: OpenPage, web: AsyncWebClient
+) -> None:
+    cells = [[{"type": "raw_text", "text": text} for text in pair] for pair in ("ab", "cd")]
+    pie = {"type": "pie", "segments": [{"label": "Apples", "value": 45}]}
+    blocks = [
+        {"type": "data_table", "caption": "Letters", "rows": cells},
+        {"type": "data_visualization", "title": "Fruit", "chart": pie},
+        {"type": "plan", "title": "Typeless", "tasks": [{"task_id": "1", "title": "Collect"}]},
+    ]
+    await web.chat_postMessage(channel=GENERAL, text="new", blocks=blocks)
+    page = await open_page()
+    await expect(page.locator("figure", has_text="Letters").locator("th").first).to_have_text("a")
+    await expect(page.locator("figure", has_text="Fruit").locator("td")).to_have_text(
+        ["Apples", "45"]
+    )
+    await expect(page.locator(".block-plan")).to_contain_text("Typeless")
+    await expect(page.locator(".unsupported")).to_have_count(0)
+
+
+async def test_what_an_assistant_suggests_is_said_with_one_click(
+    open_page: OpenPage, web: AsyncWebClient
+) -> None:
+    page = await open_page()
+    await say(page, "a question")
+    await open_thread(page, "a question")
+    ts = await row(page, "a question").get_attribute("data-ts")
+    prompts = [{"title": "Shorter", "message": "Say it in one sentence"}]
+    await web.assistant_threads_setSuggestedPrompts(
+        channel_id=GENERAL, thread_ts=ts, prompts=prompts
+    )
+    await page.get_by_role("button", name="Shorter").click()
+    await expect(page.locator("#thread .row", has_text="in one sentence")).to_be_visible()
+    await expect(page.locator("#thread .prompts")).to_be_hidden()
+
+
 async def test_escape_closes_a_modal(
     open_page: OpenPage, app: AsyncApp, web: AsyncWebClient
 ) -> None:
