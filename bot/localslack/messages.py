@@ -61,7 +61,7 @@ class Messages:
             shown["parent"] = self.for_person(parent)
         self._feed.publish("message", shown, channel["members"])
         if is_told:
-            self._events.posted(channel, partial(self.for_api, message))
+            self._events.posted(channel, partial(self.for_event, message))
         return message
 
     def post_ephemeral(
@@ -104,7 +104,7 @@ class Messages:
         gone = {"channel": channel["id"], "ts": message.ts, "thread_ts": message.thread_ts}
         self._feed.publish("message_deleted", gone, _audience(channel, message))
         if message.seen_by is None:
-            self._events.deleted(channel, partial(self.for_api, message))
+            self._events.deleted(channel, partial(self.for_event, message))
         if message.thread_ts:
             parent = self._count_replies(channel, message.thread_ts)
             if parent is not None:
@@ -173,7 +173,7 @@ class Messages:
     def for_api(
         self, message: StoredMessage, viewer: Installation, *, metadata: bool = False
     ) -> JsonObject:
-        """A message as the Web API and events show it to an installation."""
+        """A message as the Web API shows it to an installation."""
         hidden = _INTERNAL[1:] if metadata else _INTERNAL
         shown = {key: value for key, value in message.body.items() if key not in hidden}
         shown |= _composed(message.body)
@@ -184,6 +184,11 @@ class Messages:
         if files:
             shown["files"] = [self._file_for(viewer, file) for file in files]
         return shown
+
+    def for_event(self, message: StoredMessage, viewer: Installation) -> JsonObject:
+        """Return a message as events show it: the app's own with what it attached to it."""
+        is_own = message.body.get("bot_id") == viewer.bot_id
+        return self.for_api(message, viewer, metadata=is_own)
 
     def for_person(self, message: StoredMessage) -> JsonObject:
         """A message as a person's page shows it."""
@@ -216,7 +221,7 @@ class Messages:
     def _tell_changed(
         self, channel: JsonObject, changed: StoredMessage, before: StoredMessage
     ) -> None:
-        now, then = partial(self.for_api, changed), partial(self.for_api, before)
+        now, then = partial(self.for_event, changed), partial(self.for_event, before)
         self._events.changed(channel, now, then)
 
     def _new(

@@ -160,22 +160,32 @@ class Person:
         body = {"channel": place.channel, "thread_ts": place.ts}
         await self._post("assistant/context", {**body, "viewing": await self._channel(viewing)})
 
-    async def prompts(self, thread: Thread | Message, timeout: float = 5.0) -> dict[str, str]:
+    async def prompts(self, place: Place, timeout: float = 5.0) -> dict[str, str]:
         """What the assistant suggests to say there, by title, once it does. Raises `NotSeen`."""
-        place = self.thread(thread)
-        params = {"channel": place.channel, "thread_ts": place.ts}
+        params = await self._place(place)
         try:
             async with asyncio.timeout(timeout), self._stream() as events:
                 session = (await self._get("messages", params))["session"]
                 if session["prompts"]:
                     return _by_title(session["prompts"])
                 async for name, data in events:
-                    is_its = name == "session" and data["thread_ts"] == place.ts
-                    if is_its and data["prompts"]:
+                    is_its = {key: data.get(key, "") for key in params} == params
+                    if name == "session" and is_its and data["prompts"]:
                         return _by_title(data["prompts"])
         except TimeoutError as error:
             raise NotSeen("Nothing was suggested.") from error
         raise NotSeen("The workspace went away.")
+
+    async def _place(self, place: Place) -> dict[str, str]:
+        """Name a thread or, with no time, the channel itself."""
+        if isinstance(place, str):
+            return {"channel": await self._channel(place), "thread_ts": ""}
+        thread = self.thread(place)
+        return {"channel": thread.channel, "thread_ts": thread.ts}
+
+    async def open_messages(self, bot: str | None = None) -> None:
+        """Open one's messages with the bot, as `open_home` opens its Home tab."""
+        await self._post("home", {"tab": "messages", **({} if bot is None else {"bot": bot})})
 
     async def suggestions(
         self, message: Message, name: str, typed: str, *, block_id: str | None = None

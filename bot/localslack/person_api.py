@@ -121,11 +121,9 @@ async def messages(ask: Ask) -> JsonObject:
         found = [message for message in found if message.ts < before]
     limit = _limit(ask)
     shown = [ask.workspace.messages.for_person(message) for message in found[-limit:]]
-    answer: JsonObject = {"messages": shown, "has_more": len(found) > limit}
-    if thread_ts is not None:
-        sessions = ask.workspace.sessions
-        answer["session"] = sessions.shown(sessions.find(ask.channel, thread_ts))
-    return answer
+    sessions = ask.workspace.sessions
+    session = sessions.shown(sessions.find(ask.channel, thread_ts or ""))
+    return {"messages": shown, "has_more": len(found) > limit, "session": session}
 
 
 async def stop(ask: Ask) -> JsonObject:

@@ -19,23 +19,29 @@ _MODES = ("timeline", "plan")
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a stream holds so far: text, the tasks of a plan by id, and blocks at the end."""
+    """What a stream holds so far: text, tasks by id, and blocks at the end.
+
+    In the mode `plan` the tasks are those of a plan, in `timeline` each is a card of its own.
+    """
 
     text: str = ""
     title: str = ""
     tasks: dict[str, JsonObject] = field(default_factory=dict)
     blocks: list[JsonObject] = field(default_factory=list)
+    mode: str = _MODES[0]
 
     def as_blocks(self) -> list[JsonObject]:
         """As a message shows it."""
-        found: list[JsonObject] = []
-        if self.tasks:
-            title = self.title or "Tasks"
-            tasks = list(self.tasks.values())
-            found.append({"type": "plan", "block_id": "stream", "title": title, "tasks": tasks})
-        if self.text:
-            found.append({"type": "markdown", "text": self.text})
-        return found + self.blocks
+        text = [{"type": "markdown", "text": self.text}] if self.text else []
+        return [*self.task_blocks(), *text, *self.blocks]
+
+    def task_blocks(self) -> list[JsonObject]:
+        """Return the tasks alone, as a message shows them."""
+        tasks = list(self.tasks.values())
+        if not tasks or self.mode == "timeline":
+            return tasks
+        title = self.title or "Tasks"
+        return [{"type": "plan", "block_id": "stream", "title": title, "tasks": tasks}]
 
 
 def start(call: ApiCall) -> JsonObject:
@@ -46,9 +52,10 @@ def start(call: ApiCall) -> JsonObject:
         raise ApiError("thread_not_found")
     if not channel["is_im"]:
         _check_recipient(call)
-    if (call.optional("task_display_mode") or _MODES[0]) not in _MODES:
+    mode = call.optional("task_display_mode") or _MODES[0]
+    if mode not in _MODES:
         raise ApiError("invalid_arguments", ["[ERROR] unknown task_display_mode"])
-    written = _added(call, Written())
+    written = _added(call, Written(mode=mode))
     _check(written)
     streaming = {"since": call.workspace.clock(), **asdict(written)}
     body = {**call.bot.author, "text": written.text, "streaming": streaming}
@@ -121,8 +128,7 @@ def _streaming(call: ApiCall) -> tuple[JsonObject, StoredMessage, Written]:
 def _check(written: Written) -> None:
     if len(written.text.encode()) > MOST_BYTES:
         raise ApiError("msg_too_long")
-    if written.tasks:
-        limits.check_message_blocks(written.as_blocks()[:1])
+    limits.check_message_blocks(written.task_blocks())
 
 
 def _added(call: ApiCall, written: Written) -> Written:

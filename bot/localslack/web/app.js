@@ -201,9 +201,14 @@ class App {
       channel: () => this.#onChannel(data),
       user: () => this.#onUser(data),
       app: () => this.#onApp(data),
-      session: () => this.thread.showSession(data),
+      session: () => this.#onSession(data),
     };
     handlers[name]?.();
+  }
+
+  #onSession(session) {
+    this.thread.showSession(session);
+    this.channel.showSession(session);
   }
 
   #onMessage(message) {

@@ -8,6 +8,7 @@ import { h } from "./dom.js";
 import { Feed } from "./feed.js";
 import { icon } from "./icons.js";
 import { openMenu } from "./menu.js";
+import { Prompts } from "./prompts.js";
 import { told } from "./toast.js";
 import { guideLabel, hasGuide, hasNotice, intro, openGuide } from "./welcome.js";
 
@@ -38,6 +39,7 @@ export class ChannelView {
     );
     this.banner = h("div", { class: "banner", hidden: true });
     this.feed = new Feed({ openThread }, { label: "Messages", onolder: () => this.#older() });
+    this.prompts = new Prompts();
     this.composer = new Composer({ id: "composer", onposted: () => this.feed.toEnd() });
     this.node = h(
       "div",
@@ -63,6 +65,7 @@ export class ChannelView {
       this.tabs,
       this.banner,
       this.feed.node,
+      this.prompts.node,
       this.composer.node,
     );
     acceptDrops(this.node, this.composer);
@@ -86,12 +89,14 @@ export class ChannelView {
     );
     this.feed.intro.replaceChildren();
     this.#introKind = null;
+    this.prompts.hide();
     this.feed.show([]);
     await this.feed.load(
       () => this.#fetch({}),
       (answer) => {
         if (this.channel !== channel) return;
         this.#more = answer.has_more;
+        this.prompts.show(answer.session);
         this.feed.show(answer.messages, { unreadAfter });
       },
     );
@@ -104,10 +109,17 @@ export class ChannelView {
     await this.feed.load(
       () => this.#fetch({}),
       (answer) => {
-        if (this.channel === channel) this.feed.reconcile(answer.messages);
+        if (this.channel !== channel) return;
+        this.prompts.show(answer.session);
+        this.feed.reconcile(answer.messages);
       },
     );
     this.#updateIntro();
+  }
+
+  /** What the assistant suggests outside of threads. */
+  showSession(session) {
+    if (this.channel?.id === session.channel && !session.thread_ts) this.prompts.show(session);
   }
 
   upsert(message) {

@@ -6,6 +6,7 @@ import { botName, channelName, getChannel, getMe } from "./directory.js";
 import { h } from "./dom.js";
 import { Feed } from "./feed.js";
 import { icon } from "./icons.js";
+import { Prompts } from "./prompts.js";
 import { told } from "./toast.js";
 
 const FIRST = 100; // what is read first comes first
@@ -22,7 +23,7 @@ export class ThreadView {
     this.feed = new Feed({ isThread: true, openThread: () => {} }, { label: "Thread" });
     this.composer = new Composer({ id: "thread-composer", onposted: () => this.feed.toEnd() });
     this.session = h("div", { class: "session", role: "status", hidden: true });
-    this.prompts = h("div", { class: "prompts", "aria-label": "Suggestions", hidden: true });
+    this.prompts = new Prompts();
     node.append(
       h(
         "header",
@@ -42,7 +43,7 @@ export class ThreadView {
       ),
       this.feed.node,
       this.session,
-      this.prompts,
+      this.prompts.node,
       this.composer.node,
     );
     acceptDrops(node, this.composer);
@@ -60,7 +61,7 @@ export class ThreadView {
     this.where.textContent = direct ? channelName(channel) : `#${channelName(channel)}`;
     this.composer.moveTo(channel, ts, "Reply…");
     this.session.hidden = true;
-    this.prompts.hidden = true;
+    this.prompts.hide();
     this.#told = false;
     this.composer.node.hidden = Boolean(getChannel(channel).is_archived);
     this.feed.show([]);
@@ -85,7 +86,7 @@ export class ThreadView {
     const text = session.words ? `${botName()} ${session.words}` : `${botName()} is working…`;
     this.session.hidden = !working && !session.words;
     const { channel, thread_ts: thread } = session;
-    this.#suggest(session);
+    this.prompts.show(session);
     const stop = () => told(api.stop({ user: getMe(), channel, thread_ts: thread }));
     this.session.replaceChildren(
       h("span", { class: "session-dots", "aria-hidden": "true" }),
@@ -93,17 +94,6 @@ export class ThreadView {
       session.can_stop
         ? h("button", { type: "button", class: "button", onclick: stop }, icon("stop"), "Stop")
         : "",
-    );
-  }
-
-  /** What the assistant suggests to say here. */
-  #suggest({ channel, thread_ts: thread, prompts }) {
-    const say = (text) => told(api.postMessage({ user: getMe(), channel, thread_ts: thread, text }));
-    this.prompts.hidden = !prompts.length;
-    this.prompts.replaceChildren(
-      ...prompts.map(({ title, message }) =>
-        h("button", { type: "button", class: "button", onclick: () => say(message) }, title),
-      ),
     );
   }
 

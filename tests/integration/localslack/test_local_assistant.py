@@ -16,7 +16,8 @@ features:
   bot_user: {display_name: librarian}
 settings:
   event_subscriptions:
-    bot_events: [assistant_thread_started, assistant_thread_context_changed, message.im]
+    bot_events: [assistant_thread_started, assistant_thread_context_changed, message.im,
+      app_home_opened]
 """
 ADA_DIRECT = "D0LOCALADA1"
 
@@ -92,6 +93,20 @@ async def test_what_is_said_outside_of_threads_begins_one(librarian, ada):
     assert root.text == "New Assistant Thread"
     assert said.ts in [message.ts for message in others]
     await ada.wait_for(said, lambda message: message.text == "hello in None")
+
+
+async def test_suggestions_outside_of_threads_stand_in_the_direct_message(bot, ada):
+    @bot.app.event("app_home_opened")
+    async def on_opened(event, client):
+        await client.assistant_threads_setSuggestedPrompts(
+            channel_id=event["channel"],
+            thread_ts=None,
+            prompts=[{"title": event["tab"], "message": "Hello"}],
+        )
+
+    await bot.connect()
+    await ada.open_messages()
+    assert await ada.prompts(ADA_DIRECT) == {"messages": "Hello"}
 
 
 async def test_the_app_is_told_of_the_thread_with_its_place(bot, ada):

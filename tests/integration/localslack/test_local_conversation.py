@@ -165,6 +165,20 @@ async def test_a_click_the_bot_does_not_acknowledge_times_out(workspace, bot, ad
     release.set()
 
 
+async def test_events_of_an_apps_own_messages_have_their_metadata(bot, ada):
+    await bot.connect()
+    recorder = bot.workspace.workspace.recorder
+    metadata = {"event_type": "issue", "event_payload": {"user": ada.id}}
+    await bot.client.chat_postMessage(channel="general", text="An issue", metadata=metadata)
+    await recorder.wait_for(lambda: bool(messages_of(recorder)), 5)
+    assert messages_of(recorder)[0]["metadata"] == metadata
+
+
+def messages_of(recorder):
+    events = [e.payload["event"] for e in recorder.envelopes if e.type == "events_api"]
+    return [event for event in events if event["type"] == "message"]
+
+
 async def test_what_an_app_responds_has_no_empty_fields(bot, ada, client):
     @bot.app.command("/runs")
     async def on_runs(ack, respond):

@@ -93,6 +93,18 @@ async def test_tasks_of_a_stream_become_a_plan(client, ada, said):
     assert text["text"] == "Done."
 
 
+async def test_tasks_of_a_timeline_are_cards_of_their_own(client, ada, said):
+    at = await started(client, said)
+    tasks = [
+        {"type": "task_update", "id": name, "title": name, "status": "complete"}
+        for name in ("Collect", "Compare")
+    ]
+    await client.chat_appendStream(**at, markdown_text="", chunks=tasks)
+    await client.chat_stopStream(**at, markdown_text="Done.")
+    seen = await ada.wait_for(said, lambda message: "Done." in message.words)
+    assert [block["type"] for block in seen.blocks] == ["task_card", "task_card", "markdown"]
+
+
 async def test_a_workspace_without_streams_says_so_until_the_fault_is_cleared(
     workspace, client, said
 ):
