@@ -67,6 +67,16 @@ class Filled:
         self._suggested.setdefault((control.block_id, control.action_id), []).extend(options)
         return [option["text"]["text"] for option in options]
 
+    def fill(self, name: str, value: str | list[str] | None) -> None:
+        """Put something into an input, named by its label, action_id or block_id."""
+        control = find_input(self.blocks, name, None)
+        values = self._values.setdefault(control.block_id, {})
+        if value is not None and is_external(control.element):
+            options = self._suggested.get((control.block_id, control.action_id), [])
+            values[control.action_id] = as_option(options, value)
+        else:
+            values[control.action_id] = as_values(control.element, value)
+
     @property
     def _container(self) -> JsonObject:
         return {"type": "view", "view_id": self.view["id"]}
@@ -97,16 +107,6 @@ class Modal(Filled):
         if isinstance(held, list):
             return [item["value"] if isinstance(item, dict) else item for item in held]
         return held["value"] if isinstance(held, dict) and "value" in held else held
-
-    def fill(self, name: str, value: str | list[str] | None) -> None:
-        """Put something into an input, named by its label, action_id or block_id."""
-        control = find_input(self.blocks, name, None)
-        values = self._values.setdefault(control.block_id, {})
-        if value is not None and is_external(control.element):
-            options = self._suggested.get((control.block_id, control.action_id), [])
-            values[control.action_id] = as_option(options, value)
-        else:
-            values[control.action_id] = as_values(control.element, value)
 
     async def submit(self) -> Submission:
         """Submit it with what was filled in."""

@@ -40,7 +40,14 @@ export class ChannelView {
     this.banner = h("div", { class: "banner", hidden: true });
     this.feed = new Feed({ openThread }, { label: "Messages", onolder: () => this.#older() });
     this.prompts = new Prompts();
-    this.composer = new Composer({ id: "composer", onposted: () => this.feed.toEnd() });
+    this.composer = new Composer({
+      id: "composer",
+      onposted: (message) => {
+        this.feed.toEnd();
+        // An assistant has put what was said into a thread of its own.
+        if (message?.thread_ts) openThread(message.thread_ts);
+      },
+    });
     this.node = h(
       "div",
       { class: "pane" },

@@ -14,7 +14,7 @@ export class Composer {
   #files = [];
   #sending = Promise.resolve();
 
-  /** `id` names the box; `onposted()` is called when a message or command was taken. */
+  /** `id` names the box; `onposted(message)` is called when a message, or a command, was taken. */
   constructor({ id, onposted }) {
     this.onposted = onposted;
     this.box = h("textarea", {
@@ -97,8 +97,8 @@ export class Composer {
 
   async #deliver({ text, files, place }) {
     try {
-      await post({ text, files, place });
-      this.onposted();
+      const answer = await post({ text, files, place });
+      this.onposted(answer.message);
     } catch (error) {
       if (!(error instanceof api.ApiError)) throw error;
       if (place === this.#place) this.#giveBack(text, files, error.message);

@@ -185,6 +185,26 @@ async def test_what_was_typed_survives_an_update_by_a_button(bot, ada):
     assert body["view"]["state"]["values"]["name"]["in"]["value"] == "Typed"
 
 
+async def test_what_is_typed_into_a_home_tab_comes_with_a_click_there(bot, ada):
+    button = {"type": "button", "action_id": "save", "text": text("Save")}
+    blocks = [modal()["blocks"][0], {"type": "actions", "elements": [button]}]
+
+    @bot.app.event("app_home_opened")
+    async def on_home(event, client):
+        await client.views_publish(user_id=event["user"], view={"type": "home", "blocks": blocks})
+
+    @bot.app.action("save")
+    async def on_save(ack, body):
+        await ack()
+        await bot.seen.put(body)
+
+    await bot.connect()
+    home = await ada.open_home()
+    home.fill("Title", "Typed")
+    await home.click("Save")
+    assert (await bot.next())["view"]["state"]["values"]["name"]["in"]["value"] == "Typed"
+
+
 async def test_closing_tells_the_bot_only_where_it_asked(bot, ada):
     opens(bot, modal(notify_on_close=True))
 
