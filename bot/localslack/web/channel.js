@@ -96,14 +96,14 @@ export class ChannelView {
     );
     this.feed.intro.replaceChildren();
     this.#introKind = null;
-    this.prompts.hide();
+    this.prompts.reset();
     this.feed.show([]);
     await this.feed.load(
       () => this.#fetch({}),
       (answer) => {
         if (this.channel !== channel) return;
         this.#more = answer.has_more;
-        this.prompts.show(answer.session);
+        this.prompts.was(answer.session);
         this.feed.show(answer.messages, { unreadAfter });
       },
     );
@@ -113,11 +113,12 @@ export class ChannelView {
   /** Catches up with what happened while the connection was down. */
   async refresh() {
     const { channel } = this;
+    this.prompts.reset();
     await this.feed.load(
       () => this.#fetch({}),
       (answer) => {
         if (this.channel !== channel) return;
-        this.prompts.show(answer.session);
+        this.prompts.was(answer.session);
         this.feed.reconcile(answer.messages);
       },
     );

@@ -61,7 +61,7 @@ export class ThreadView {
     this.where.textContent = direct ? channelName(channel) : `#${channelName(channel)}`;
     this.composer.moveTo(channel, ts, "Reply…");
     this.session.hidden = true;
-    this.prompts.hide();
+    this.prompts.reset();
     this.#told = false;
     this.composer.node.hidden = Boolean(getChannel(channel).is_archived);
     this.feed.show([]);
