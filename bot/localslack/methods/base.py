@@ -117,10 +117,15 @@ class ApiCall:
         self, *, outside: str = "not_in_channel", archived: str = "is_archived"
     ) -> JsonObject:
         """Return a channel the bot may post in; else the error is `outside` or `archived`."""
-        channel = self.channel(outside=outside)
-        if channel.get("is_archived"):
-            raise ApiError(archived)
-        return channel
+        return _open(self.channel(outside=outside), archived)
+
+    def postable_channel(self) -> JsonObject:
+        """Return a channel the bot may post in: with `chat:write.public` any public one."""
+        channel = self.seen_channel()
+        is_anybodys = "chat:write.public" in (self.workspace.manifest.scopes or ())
+        if not self.bot.is_in(channel) and not is_anybodys:
+            raise ApiError("not_in_channel")
+        return _open(channel, "is_archived")
 
     def message(self, channel: JsonObject, ts: str) -> StoredMessage:
         """A message of that channel."""
@@ -173,6 +178,13 @@ class ApiCall:
         if value and not value.isdigit():
             raise ApiError("invalid_cursor")
         return int(value or 0)
+
+
+def _open(channel: JsonObject, archived: str) -> JsonObject:
+    """Return the channel; where it is archived the error is `archived`."""
+    if channel.get("is_archived"):
+        raise ApiError(archived)
+    return channel
 
 
 def make_cursor(place: str) -> str:

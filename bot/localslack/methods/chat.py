@@ -16,7 +16,7 @@ _BLOCKS = "invalid_blocks_format"
 
 def post_message(call: ApiCall) -> JsonObject:
     """chat.postMessage"""
-    channel = call.writable_channel()
+    channel = call.postable_channel()
     body = _content(call, too_long="msg_blocks_too_long")
     parent = _parent(call, channel)
     if parent is not None and _is_reply(parent):

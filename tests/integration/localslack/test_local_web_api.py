@@ -264,6 +264,19 @@ async def test_missing_scopes_are_named(tmp_path):
         assert await refused(private) == "missing_scope"
 
 
+async def test_a_scope_lets_the_bot_post_in_public_channels_it_is_not_in(tmp_path):
+    path = tmp_path / "manifest.yml"
+    path.write_text(
+        "oauth_config: {scopes: {bot: [chat:write, chat:write.public, channels:manage]}}"
+    )
+    async with LocalSlack.start(manifest=path) as workspace:
+        client = AsyncWebClient(workspace.bot_token, base_url=workspace.api_url)
+        await client.conversations_leave(channel=GENERAL)
+        posted = await client.chat_postMessage(channel=GENERAL, text="x")
+        change = client.chat_update(channel=GENERAL, ts=posted["ts"], text="y")
+        assert await refused(change) == "channel_not_found"
+
+
 async def test_calls_are_recorded_without_tokens(client, workspace):
     await client.chat_postMessage(channel=GENERAL, text="x")
     async with workspace.session.get(f"{workspace.url}/local/calls") as response:
