@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import structlog
 import yaml
 from dotenv import dotenv_values
 from pydantic import (
@@ -23,9 +25,14 @@ from pydantic import (
 
 from orchestrator.errors import ConfigurationError
 from orchestrator.model.base import ServerTool
+from orchestrator.tools import pasted
+
+log = structlog.get_logger(__name__)
 
 _SERVER_NAME = re.compile(r"[a-zA-Z0-9]+(?:[-_][a-zA-Z0-9]+)*")
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+# ${NAME}, ${NAME:-otherwise}, and ${env:NAME} as VS Code writes it.
+_VARIABLE = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^{}]*))?\}")
+_COMMENT = re.compile(r"^[ \t]*//.*$", re.MULTILINE)
 # A shorter value is a word like any other: taken out of results, it would leave holes in them.
 _SHORTEST_SECRET = 8
 
@@ -151,9 +158,10 @@ def _by_role(value: Any) -> Any:
 class ServerConfig(_Strict):
     """An MCP server: a program of ours (`command`) or an address (`url`).
 
-    `tools` are the only ones used of it; `roles` those that get it, by role, and without it
-    whoever names the server or a tool of it. `changes` says which tools change something and
-    need a person's approval: with `annotations` all but those the server calls read-only.
+    `transport` of an address is streamable HTTP, or SSE, which came before it. `tools` are the
+    only ones used of it; `roles` those that get it, by role, and without it whoever names the
+    server or a tool of it. `changes` says which tools change something and need a person's
+    approval: with `annotations` all but those the server calls read-only.
     Times are in seconds; a longer result than `result_tokens` is cut.
     """
 
@@ -163,6 +171,7 @@ class ServerConfig(_Strict):
     cwd: Path | None = None
     url: str | None = None
     headers: dict[str, SecretStr] = Field(default_factory=dict)
+    transport: Literal["http", "sse"] = "http"
     tools: tuple[str, ...] | None = None
     roles: Annotated[dict[str, Given] | None, BeforeValidator(_by_role)] = None
     changes: Literal["annotations", "all", "none"] | tuple[str, ...] = "annotations"
@@ -231,7 +240,7 @@ class ToolsConfig(_Strict):
         if path is None:
             return cls()
         try:
-            loaded = yaml.safe_load(path.read_text())
+            loaded = _parsed(path.read_text("utf-8"))
         except OSError as error:
             raise ConfigurationError(
                 f"The tools file {path} cannot be read: {error.strerror}."
@@ -240,7 +249,10 @@ class ToolsConfig(_Strict):
             raise ConfigurationError(f"The tools file {path} is not YAML.") from error
         try:
             known = _environment() if environment is None else environment
-            return cls.model_validate(_filled({} if loaded is None else loaded, known))
+            told = pasted.adopted({} if loaded is None else loaded)
+            for note in told.notes:
+                log.warning("tools_file_note", file=str(path), note=note)
+            return cls.model_validate(_filled(told.loaded, known))
         except _Unset as error:
             raise ConfigurationError(
                 f"The tools file {path} needs the variable {error}, which is not set."
@@ -259,6 +271,15 @@ class _Unset(Exception):
     """A variable that is not there; the message is its name."""
 
 
+def _parsed(text: str) -> Any:
+    """Read YAML, or JSON as people have it: with comments, tabs and commas after the last."""
+    without_comments = _COMMENT.sub("", text)
+    try:
+        return json.loads(without_comments)
+    except ValueError:
+        return yaml.safe_load(without_comments)
+
+
 def _environment() -> dict[str, str]:
     told = {name: value for name, value in dotenv_values(".env").items() if value is not None}
     return told | os.environ
@@ -275,8 +296,8 @@ def _filled(loaded: Any, environment: Mapping[str, str]) -> Any:
 def _server(part: Any, environment: Mapping[str, str]) -> Any:
     if not isinstance(part, dict):
         return part
-    names = {found[1] for text in _texts(part) for found in _VARIABLE.finditer(text)}
-    values = {environment[name] for name in names if name in environment}
+    named = [found for text in _texts(part) for found in _VARIABLE.finditer(text)]
+    values = {environment.get(found[1]) or found[2] or "" for found in named}
     # The longest first: one may be part of another.
     secrets = sorted((v for v in values if len(v) >= _SHORTEST_SECRET), key=len, reverse=True)
     return {**_substituted(part, environment), "secrets": secrets}
@@ -297,7 +318,14 @@ def _substituted(value: Any, environment: Mapping[str, str]) -> Any:
         return [_substituted(item, environment) for item in value]
     if not isinstance(value, str):
         return value
-    try:
-        return _VARIABLE.sub(lambda found: environment[found[1]], value)
-    except KeyError as error:
-        raise _Unset(error.args[0]) from error
+    return _VARIABLE.sub(lambda found: _value(found, environment), value)
+
+
+def _value(found: re.Match[str], environment: Mapping[str, str]) -> str:
+    """Return what stands for a variable; as in a shell `:-` is also for an empty one."""
+    name, otherwise = found[1], found[2]
+    if otherwise is not None:
+        return environment.get(name) or otherwise
+    if name not in environment:
+        raise _Unset(name)
+    return environment[name]

@@ -9,12 +9,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from types import TracebackType
 from typing import Any, Self, TextIO
 
 import httpx2
 from mcp import Client, Implementation, MCPError, StdioServerParameters, stdio_client
+from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CONNECTION_CLOSED
 
@@ -26,6 +28,8 @@ from orchestrator.tools.configuration import ServerConfig
 logging.getLogger("mcp.client").setLevel(logging.CRITICAL)
 
 _CONNECT_S = 10.0
+# So long a server over SSE may say nothing at all, a call's own limit apart.
+_SILENCE_S = 3_600.0
 # Far more than is kept of a result, so that it can be cut rather than refused.
 _MAX_EVENT_BYTES = 64 * 2**20
 _MAX_WORDS = 300
@@ -124,6 +128,15 @@ def _transport(config: ServerConfig, signs: Signs) -> AbstractAsyncContextManage
 @asynccontextmanager
 async def _http(config: ServerConfig, signs: Signs) -> AsyncIterator[_Transport]:
     assert config.url is not None
+    if config.transport == "sse":
+        yield sse_client(
+            config.url,
+            headers={name: value.get_secret_value() for name, value in config.headers.items()},
+            timeout=_CONNECT_S,
+            sse_read_timeout=_SILENCE_S,
+            httpx_client_factory=partial(_sse_client, signs),
+        )
+        return
     async with httpx2.AsyncClient(
         headers={name: value.get_secret_value() for name, value in config.headers.items()},
         # The time an answer takes is limited call by call: one that this limited would take the
@@ -135,6 +148,21 @@ async def _http(config: ServerConfig, signs: Signs) -> AsyncIterator[_Transport]
         yield streamable_http_client(
             config.url, http_client=client, max_sse_event_size=_MAX_EVENT_BYTES
         )
+
+
+def _sse_client(
+    signs: Signs,
+    headers: dict[str, str] | None = None,
+    timeout: httpx2.Timeout | None = None,
+    auth: httpx2.Auth | None = None,
+) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(
+        headers=headers,
+        timeout=timeout,
+        auth=auth,
+        transport=RoutedTransport(),
+        event_hooks={"response": [signs.response]},
+    )
 
 
 @asynccontextmanager

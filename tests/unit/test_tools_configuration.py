@@ -174,12 +174,14 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
         ToolsConfig.load(tmp_path / "tools.yml")
 
 
-def test_the_example_in_the_documents_is_right(load):
-    (example,) = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+def test_the_examples_in_the_documents_are_right(load):
+    example, pasted = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
 
     config = load(example, TICKETS_TOKEN="open-sesame", WIKI_TOKEN="sesame-close")
+    transports = {name: s.transport for name, s in load(pasted, DOCS_TOKEN="x").servers.items()}
 
     assert set(config.servers) == {"tickets", "wiki"}
+    assert transports == {"time": "http", "docs": "http", "old": "sse"}
     assert config.servers["tickets"].given("tickets", "analyst", ()) == ("search", "get")
 
 

@@ -25,6 +25,19 @@ async def test_tools_are_listed_and_called_with_the_headers_that_are_set(start, 
     assert {headers[b"authorization"] for headers in http.headers} == {b"Bearer sesame"}
 
 
+async def test_a_server_over_sse_is_called_with_the_headers_that_are_set(start):
+    async with HttpServer(lambda: make_server().sse_app()) as server:
+        url = server.url.replace("/mcp", "/sse")
+        headers = {"Authorization": "Bearer sesame"}
+        caller = start(ServerConfig(url=url, transport="sse", headers=headers))
+
+        assert "test__add" in (await caller.server.listing()).offers
+        results = await asyncio.gather(*(caller.call("add", a=n, b=n) for n in range(5)))
+        assert [result.text for result in results] == ["0", "2", "4", "6", "8"]
+        assert {headers[b"authorization"] for headers in server.headers} == {b"Bearer sesame"}
+        await caller.server.close()
+
+
 async def test_a_tool_that_fails_is_an_error_for_the_worker(start, http):
     caller = start(ServerConfig(url=http.url))
 
