@@ -137,7 +137,17 @@ def _question(context: Context) -> str:
     if subtask.expected_output.description:
         parts.append(f"Expected output: {subtask.expected_output.description}")
     parts += [_result(r.number, r.title, r.text, context) for r in context.results]
-    return "\n\n".join([*parts, *told(context)])
+    return "\n\n".join([*parts, *_missing_tools(context), *told(context)])
+
+
+def _missing_tools(context: Context) -> list[str]:
+    """Say which tools the worker would have, if their servers could be used."""
+    if not context.kit.missing:
+        return []
+    said = prompts.fenced("missing_tools", "\n".join(context.kit.missing))
+    return [
+        f"Some of your tools cannot be used just now. Say in your result what it lacks.\n{said}"
+    ]
 
 
 def told(context: Context) -> list[str]:

@@ -56,12 +56,14 @@ class Shop:
 
 
 class ShopTools(Toolbox):
-    def __init__(self, shop):
+    def __init__(self, shop, missing=()):
         super().__init__(ToolsConfig())
         self.shop = shop
+        self.missing = missing
 
     async def kit(self, role, wanted=()):
-        return Kit(_held={offer.tool.name: (offer, self.shop) for offer in (LOOK, ORDER)})
+        held = {offer.tool.name: (offer, self.shop) for offer in (LOOK, ORDER)}
+        return Kit(missing=self.missing, _held=held)
 
 
 @pytest.fixture
@@ -103,6 +105,19 @@ async def until_called(shop, count=1):
         return len(shop.made) >= count
 
     await eventually(called)
+
+
+async def test_a_worker_is_told_which_tools_it_lacks(settings, model, shop):
+    model.answering = lambda call: answers(call, [()])
+    away = "The tool server tickets cannot be used: the command tickets-mcp was not found."
+    tools = ShopTools(shop, missing=(away,))
+    async with Orchestrator.open(settings, model, toolbox=tools) as opened:
+        person = Person(opened)
+        run_id = await person.ask_and_approve()
+        await person.until(run_id, RunStatus.COMPLETED)
+    (call,) = model.calls_for(Purpose.SUBTASK)
+    assert away in asked(call)
+    assert "Say in your result what it lacks" in asked(call)
 
 
 # --- tools that only look ------------------------------------------------------------------
