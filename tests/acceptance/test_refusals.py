@@ -259,7 +259,7 @@ async def test_a_plan_that_a_closed_place_never_takes_is_decided_in_a_direct_mes
 async def test_the_answer_of_a_run_whose_channel_is_archived_comes_directly(
     start_bot, ada, workspace, expected_refusals
 ):
-    expected_refusals.add("is_archived")
+    expected_refusals |= {"is_archived", "is_inactive"}
     model = HeldModel(Purpose.SYNTHESIS)
     async with start_bot(model):
         mention = await ada.mention("general", TASK)
