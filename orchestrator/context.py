@@ -51,8 +51,9 @@ class Context:
     `condensed` stands for results that are too long to be read at once; `is_part` says that this
     attempt makes such a part. `transcript` carries on an attempt that paused for a person, with
     their `answer` to its question. `shared` is what all workers of the run are told, where it is
-    known already. `kit` are the worker's tools, `files` what people attached, `pictures` those of
-    them that models are to see, as blocks of the Messages API.
+    known already. `offered` are the names of the tools that each role has, for a planner, and
+    `grantable` those that it may give to subtasks. `kit` are the worker's tools, `files` what
+    people attached, `pictures` those of them that models are to see, as blocks of the Messages API.
     """
 
     purpose: Purpose
@@ -76,6 +77,8 @@ class Context:
     answer: str | None = None
     shared: str = ""
     kit: Kit = NO_TOOLS
+    offered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    grantable: tuple[str, ...] = ()
     tool_context: ToolContext = NO_MATERIAL
     files: tuple[AttachedFile, ...] = ()
     pictures: tuple[JsonObject, ...] = ()

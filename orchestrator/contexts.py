@@ -69,7 +69,15 @@ async def build(
         known = await playbooks.all_of(database, live.run.team_id, settings.playbooks)
         kit = (await toolbox.kit(planner.ROLE)).reading(without=planner.of_no_use(context))
         about = material.of(database, live)
-        context = replace(context, playbooks=known, kit=kit, tool_context=about)
+        offered = {r.name: toolbox.named(r.name, r.tools) for r in live.roles.values()}
+        context = replace(
+            context,
+            playbooks=known,
+            kit=kit,
+            tool_context=about,
+            offered=offered,
+            grantable=toolbox.grantable,
+        )
     if wanted := _wanted(live, row):
         context = replace(context, results=await _results(database, live, wanted))
     if context.purpose is Purpose.SYNTHESIS:

@@ -135,9 +135,9 @@ def _sound(
     if subtask.timeout_s is not None and not 0 < subtask.timeout_s <= 3600:
         fixed["timeout_s"] = None
         repairs.append(f"The time limit of {_name(subtask)} made no sense and is the usual one.")
-    unknown = [tool for tool in subtask.tools if tool not in tools]
+    unknown = [tool for tool in subtask.tools if not _is_known(tool, tools)]
     if unknown:
-        fixed["tools"] = tuple(tool for tool in subtask.tools if tool in tools)
+        fixed["tools"] = tuple(tool for tool in subtask.tools if tool not in unknown)
         repairs.append(
             f"{_name(subtask)} goes without {text.listing(unknown)}: not available here."
         )
@@ -146,6 +146,12 @@ def _sound(
         fixed["expected_output"] = subtask.expected_output.model_copy(update={"json_schema": None})
         repairs.append(f"The output schema of {_name(subtask)} is no JSON Schema and was dropped.")
     return subtask.model_copy(update=fixed) if fixed else subtask
+
+
+def _is_known(tool: str, tools: Collection[str]) -> bool:
+    """Return whether it is a tool, or one of a server, which may not have said yet what it has."""
+    server, separator, own_name = tool.partition("__")
+    return tool in tools or bool(separator and own_name and server in tools)
 
 
 def _known_dependencies(subtasks: list[Subtask], repairs: list[str]) -> list[Subtask]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,7 +13,6 @@ from orchestrator.errors import InvalidInput, InvalidPlan, ModelInvalid
 from orchestrator.model.base import Call, JsonObject, Purpose, Reply
 from orchestrator.plan import Pattern, Plan, to_text
 from orchestrator.playbooks import Playbook
-from orchestrator.roles import Roles
 
 _SYSTEM = """\
 You lead a team of specialists. You break a task into subtasks that they can do without asking \
@@ -39,7 +38,7 @@ otherwise null. `roles` defines a new role only if none of the existing ones fit
 
 Roles:
 {roles}
-{look}{playbooks}
+{grantable}{look}{playbooks}
 {untrusted}"""
 
 # What the tools file calls it: it may look at what there is before it plans.
@@ -60,6 +59,11 @@ _STRATEGIES = {
         "then divide each area into pieces of work; only those pieces are subtasks."
     ),
 }
+
+_TOOLS = """
+A subtask has the tools of its role. Where it needs others, name these in its `tools`, and no \
+more than it needs: {names}; of a server also single tools, as server__tool.
+"""
 
 _PLAYBOOKS = """
 Playbooks are plans that were good before. If one of them is just what the task asks for, name it \
@@ -158,7 +162,8 @@ def prepare(context: Context) -> Call:
         model=context.parameters.model,
         system=_SYSTEM.format(
             max_subtasks=context.settings.max_subtasks,
-            roles=_described(context.roles),
+            roles=_described(context),
+            grantable=_grantable(context),
             strategy=_STRATEGIES[context.settings.strategy],
             look=_LOOK if context.kit.tools or context.kit.server_tools else "",
             playbooks=_listed(context.playbooks),
@@ -256,8 +261,19 @@ def _listed(playbooks: Mapping[str, Playbook]) -> str:
     return _PLAYBOOKS.format(listed="\n".join(lines))
 
 
-def _described(roles: Roles) -> str:
-    return "\n".join(f"- {role.name}: {role.description}" for role in roles.values())
+def _described(context: Context) -> str:
+    return "\n".join(
+        f"- {role.name}: {role.description}{_having(context.offered.get(role.name, ()))}"
+        for role in context.roles.values()
+    )
+
+
+def _having(tools: Sequence[str]) -> str:
+    return f" (tools: {', '.join(tools)})" if tools else ""
+
+
+def _grantable(context: Context) -> str:
+    return _TOOLS.format(names=", ".join(context.grantable)) if context.grantable else ""
 
 
 def _question(context: Context) -> str:

@@ -11,7 +11,7 @@ from orchestrator import schemas, text
 from orchestrator.errors import ToolUnavailable
 from orchestrator.model.base import JsonObject, ServerTool, Tool
 from orchestrator.tools.base import Offer, Source, ToolContext, ToolResult, failed
-from orchestrator.tools.configuration import Given, ToolsConfig, exposed
+from orchestrator.tools.configuration import ForEveryone, Given, ToolsConfig, exposed
 from orchestrator.tools.local import OFFERS, LocalTools
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ class Toolbox:
     def __init__(self, config: ToolsConfig):
         self._built_in = config.tools.built_in()
         self._services = config.tools.services()
+        self._entries = self._built_in | {n: entry for n, (entry, _) in self._services.items()}
         self._local = LocalTools()
         self._servers = _servers(config)
 
@@ -108,6 +109,25 @@ class Toolbox:
         )
         known = (offer for server in self._servers.values() for offer in server.known)
         return frozenset((*self._built_in, *self._services, *self._servers, *listed, *known))
+
+    def named(self, role: str, wanted: Collection[str] = ()) -> tuple[str, ...]:
+        """Return what a worker of `role` has beside what everybody has; no server is started."""
+        names = [
+            name
+            for name, entry in self._entries.items()
+            if entry.is_for(role, wanted, name) and not isinstance(entry, ForEveryone)
+        ]
+        for name, server in self._servers.items():
+            given = server.config.given(name, role, wanted)
+            names += [name] if given == "all" else [exposed(name, tool) for tool in given]
+        return tuple(names)
+
+    @property
+    def grantable(self) -> tuple[str, ...]:
+        """Return what a subtask is given for naming it, whatever its role."""
+        servers = (name for name, server in self._servers.items() if server.config.roles is None)
+        own = (name for name, entry in self._entries.items() if entry.roles is None)
+        return (*own, *servers)
 
     async def kit(self, role: str, wanted: Collection[str] = ()) -> Kit:
         """The tools of a worker of `role`, which has `wanted` to its name; never more than the
@@ -123,11 +143,12 @@ class Toolbox:
         }
         needed = {server: tools for server, tools in given.items() if tools}
         found = await asyncio.gather(*(_offers(*need) for need in needed.items()))
-        missing = []
-        for server, offers in zip(needed, found, strict=True):
+        missing: list[str] = []
+        for (server, tools), offers in zip(needed.items(), found, strict=True):
             if isinstance(offers, str):
                 missing.append(offers)
                 continue
+            missing += _absent(server, tools, offers)
             held |= {offer.tool.name: (offer, server) for offer in offers}
         return Kit(self._service_tools(role, wanted), tuple(missing), held)
 
@@ -169,6 +190,17 @@ async def _offers(server: McpServer, tools: Given) -> list[Offer] | str:
     if tools == "all":
         return list(offers)
     return [o for o in offers if o.own_name in tools or o.tool.name in _exposed(server, tools)]
+
+
+def _absent(server: McpServer, tools: Given, offers: Collection[Offer]) -> list[str]:
+    """Return a sentence where tools are named that the server does not have."""
+    if tools == "all":
+        return []
+    known = {offer.own_name for offer in offers} | {offer.tool.name for offer in offers}
+    absent = [tool for tool in tools if not {tool, exposed(server.name, tool)} & known]
+    if not absent:
+        return []
+    return [f"The tool server {server.name} has no tool named {text.listing(absent)}."]
 
 
 def _exposed(server: McpServer, tools: Collection[str]) -> set[str]:

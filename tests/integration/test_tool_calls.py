@@ -120,6 +120,24 @@ async def test_a_worker_is_told_which_tools_it_lacks(settings, model, shop):
     assert "Say in your result what it lacks" in asked(call)
 
 
+async def test_the_planner_knows_which_tools_there_are_and_who_has_them(settings, model):
+    model.answering = lambda call: answers(call, [()])
+    config = ToolsConfig(
+        servers={
+            "tickets": {"command": "tickets-mcp", "roles": ["analyst"]},
+            "wiki": {"url": "https://wiki.example/mcp"},
+        }
+    )
+    async with Orchestrator.open(settings, model, toolbox=Toolbox(config)) as opened:
+        person = Person(opened)
+        await person.until(await person.ask(), RunStatus.PROPOSED)
+    (call,) = model.calls_for(Purpose.PLAN)
+    lines = {line.split(":")[0]: line for line in call.system.splitlines()}
+    assert lines["- analyst"].endswith("(tools: save_file, code_execution, tickets)")
+    assert "tickets" not in lines["- writer"]
+    assert "wiki; of a server also single tools, as server__tool" in call.system
+
+
 # --- tools that only look ------------------------------------------------------------------
 
 

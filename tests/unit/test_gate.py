@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from jsonschema import validators
 from plan_strategies import ROLES, TOOLS, gated, plans
 
-from orchestrator import graph
+from orchestrator import gate, graph
 from orchestrator.errors import InvalidPlan
 from orchestrator.plan import ExpectedOutput, Pattern, Plan, Subtask
 
@@ -223,6 +223,14 @@ def test_a_tool_that_is_not_there_is_done_without():
 
     assert result.plan.subtask(1).tools == ("web_search",)
     assert result.repairs == ("“Do 1” goes without hammer: not available here.",)
+
+
+def test_tools_of_a_server_are_there_before_it_has_said_what_it_has():
+    tools = ("tickets__search", "wiki__search", "__", "tickets__", "calculate")
+    result = gate.check(make_plan(make("1", tools=tools)), ROLES, ("tickets", "calculate"), 10)
+
+    assert result.plan.subtask(1).tools == ("tickets__search", "calculate")
+    assert "wiki__search" in result.repairs[0]
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,23 @@ async def test_a_single_tool_of_a_server_can_be_named(open_toolbox, shop):
 
     assert {"shop", "shop__add", "shop__die"} < toolbox.names
     assert names(await toolbox.kit("writer", ("shop__add",))) == [*READING, "shop__add"]
-    assert names(await toolbox.kit("writer", ("shop__big",))) == READING
+    without = await toolbox.kit("writer", ("shop__big",))
+    assert names(without) == READING
+    assert without.missing == ("The tool server shop has no tool named big.",)
+
+
+async def test_what_each_role_has_is_known_without_starting_a_server(open_toolbox):
+    toolbox = open_toolbox(
+        {"web_fetch": False, "save_file": {"roles": ["writer"]}},
+        shop=program(roles={"analyst": ["add"], "writer": "all"}),
+        desk=program(),
+    )
+
+    assert toolbox.named("analyst", ("web_search", "desk")) == ("web_search", "shop__add", "desk")
+    assert toolbox.named("writer") == ("save_file", "shop")
+    assert toolbox.named("researcher", ("desk__order", "nothing")) == ("desk__order",)
+    assert toolbox.grantable == ("web_search", "code_execution", "desk")
+    assert programs() == []
 
 
 async def test_a_server_that_is_down_is_told_and_the_rest_is_there(open_toolbox, shop):
