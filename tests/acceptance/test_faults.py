@@ -20,6 +20,7 @@ from tests.acceptance.conftest import (
     says,
     shape,
     told,
+    until,
 )
 
 TASK = "Look at apples #subtasks(3)"
@@ -193,6 +194,7 @@ async def test_of_a_mention_and_its_edit_that_come_in_the_wrong_order_the_edit_c
         mention = f"<@{BOT_USER}> Look at {text} #subtasks(1)"
         message = {**said.data, "text": mention, "blocks": []}
         events._mention(channel, lambda _, message=message: message)
+        await until(lambda: rows("SELECT count(*) FROM run") == [(1,)])
     await proposed(ada, "Another one, so that both have been looked at")
     assert ("Look at pears #subtasks(1)",) in rows("SELECT task FROM run")
     assert rows("SELECT count(*) FROM run") == [(2,)]
