@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
@@ -33,6 +34,7 @@ _SILENCE_S = 3_600.0
 # Far more than is kept of a result, so that it can be cut rather than refused.
 _MAX_EVENT_BYTES = 64 * 2**20
 _MAX_WORDS = 300
+_LAST_LINES = 3
 
 _SESSION = "mcp-session-id"
 
@@ -53,19 +55,26 @@ asked: ContextVar[Asked | None] = ContextVar("asked", default=None)
 class Signs:
     """What can be noticed of a server beside its answers.
 
-    `ended` is set when the connection is over, `said` the last line it wrote to its standard
-    error, `status` that of its last answer over HTTP.
+    `ended` is set when the connection is over, `said` has the last lines it wrote to its standard
+    error, `status` is that of its last answer over HTTP.
     """
 
     def __init__(self, config: ServerConfig):
         self.ended = asyncio.Event()
-        self.said = ""
+        self._lines: deque[str] = deque(maxlen=_LAST_LINES)
         self.status: int | None = None
         self._config = config
 
     def line(self, line: str) -> None:
         """It wrote `line` to its standard error."""
-        self.said = words(line, self._config) or self.said
+        is_trace = line.startswith((" ", "\t", "Traceback"))
+        if not is_trace and (said := words(line, self._config)):
+            self._lines.append(said)
+
+    @property
+    def said(self) -> str:
+        """What it wrote last; hints often stand below the fault that they are for."""
+        return text.shorten(" / ".join(self._lines), _MAX_WORDS)
 
     async def response(self, response: httpx2.Response) -> None:
         """It answered over HTTP."""

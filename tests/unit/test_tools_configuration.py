@@ -6,6 +6,7 @@ import pytest
 from orchestrator.errors import ConfigurationError
 from orchestrator.model.base import ServerTool
 from orchestrator.tools.configuration import ServerConfig, ToolEntries, ToolsConfig
+from orchestrator.tools.connect import Signs
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "tools.md"
 READING = {"current_date", "calculate", "read_result", "read_file", "read_thread"}
@@ -188,3 +189,26 @@ def test_the_examples_in_the_documents_are_right(load):
 def test_the_documents_name_every_tool():
     said = DOCUMENT.read_text()
     assert [name for name in ToolEntries.model_fields if f"`{name}`" not in said] == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["out of cheese"], "out of cheese"),
+        (
+            ["starting", "In-memory databases require --read-write", "- Use a file", "- Use md:"],
+            "In-memory databases require --read-write / - Use a file / - Use md:",
+        ),
+        (
+            ["Traceback (most recent call last):", '  File "a.py", line 1', "ValueError: no key"],
+            "ValueError: no key",
+        ),
+        ([], ""),
+        (["", "   "], ""),
+    ],
+)
+def test_of_a_program_that_dies_the_last_lines_are_told(lines, said):
+    signs = Signs(ServerConfig(command="a"))
+    for line in lines:
+        signs.line(line)
+    assert signs.said == said
