@@ -316,7 +316,7 @@ class Publisher:
         """Tell people directly what they need and Slack does not take in the thread."""
         deferred = self._deferred.get(view.id, {})
         refused = {key for key, one in deferred.items() if one.is_told}
-        refused |= {key for key, row in rows.items() if row.status is MessageStatus.REFUSED}
+        refused |= {key for key, row in rows.items() if _lacks_buttons(row)}
         if view.thread is None and refused:
             refused |= messages.needed(view)
         if refused or elsewhere.is_told(rows):
@@ -575,6 +575,11 @@ class Publisher:
         async with self._database.read() as session:
             query = select(Message).where(Message.run_id == view.id, Message.key == step.wanted.key)
             return (await session.exec(query)).one()
+
+
+def _lacks_buttons(row: Message) -> bool:
+    """Return whether a message was not taken at all, or only in words."""
+    return row.status is MessageStatus.REFUSED or Form.of(row.error) is Form.WORDS
 
 
 def _delay(times: int, error: Exception) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 from bot.localslack.errors import PersonError
 
 MOST_DELAY_MS = 20_000
-_FIELDS = {"method", "error", "status", "times", "retry_after", "lose_answer"}
+_FIELDS = {"method", "channel", "error", "status", "times", "retry_after", "lose_answer"}
 _SWITCHES = {
     "drop_socket",
     "disconnect",
@@ -22,7 +22,8 @@ _SWITCHES = {
 
 @dataclass(slots=True)
 class Fault:
-    """The next `times` calls of `method` go wrong: of any where None, all where None.
+    """The next `times` calls of `method` go wrong: of any where None, all where None; with
+    `channel` only those about it.
 
     With `lose_answer` the call is carried out and its answer lost.
     """
@@ -33,6 +34,7 @@ class Fault:
     times: int | None = 1
     retry_after_s: int = 1
     lose_answer: bool = False
+    channel: str | None = None
 
 
 class Faults:
@@ -59,10 +61,10 @@ class Faults:
         self.without_previous = False
         self.delay_ms = 0
 
-    def take(self, method: str) -> Fault | None:
+    def take(self, method: str, channel: object = None) -> Fault | None:
         """The fault for this call, counted down; None where it should work."""
         for fault in self._waiting:
-            if fault.method in (None, method):
+            if fault.method in (None, method) and fault.channel in (None, channel):
                 self._count_down(fault)
                 return fault
         return None
@@ -106,6 +108,7 @@ def parse_fault(body: dict[str, Any]) -> Fault | None:
         times=None if times is None else int(times),
         retry_after_s=int(body.get("retry_after", 1)),
         lose_answer=lost,
+        channel=body.get("channel") or None,
     )
 
 

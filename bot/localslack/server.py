@@ -167,7 +167,7 @@ class LocalSlack:
     async def fault(self, **trouble: Any) -> None:
         """Arrange a trouble, such as `method="chat.update", error="ratelimited"`.
 
-        Also `status`, `times` (None: until cleared), `lose_answer`, and the switches
+        Also `channel`, `status`, `times` (None: until cleared), `lose_answer`, and the switches
         `duplicate_events`, `without_previous`, `delay_ms`, `drop_socket`, `disconnect`, `clear`.
         Raises `PersonError`.
         """

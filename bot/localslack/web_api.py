@@ -57,7 +57,7 @@ async def call_method(request: Request) -> Response:
     token = _token(request, arguments)
     await workspace.faults.travel()
     call = _Answered(workspace, name, arguments)
-    fault = workspace.faults.take(name)
+    fault = workspace.faults.take(name, arguments.get("channel"))
     try:
         if fault is not None and not fault.lose_answer:
             _strike(fault)

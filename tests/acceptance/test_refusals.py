@@ -44,9 +44,9 @@ def documented(method):
 def refuse(workspace, expected_refusals):
     """Arrange that the next calls of a method are refused."""
 
-    def arrange(method, code, times=1):
+    def arrange(method, code, times=1, channel=None):
         expected_refusals.add(code)
-        workspace.workspace.faults.add(Fault(method, code, times=times))
+        workspace.workspace.faults.add(Fault(method, code, times=times, channel=channel))
 
     return arrange
 
@@ -232,6 +232,49 @@ async def eventually_without(person, thread, words):
 
 
 # --- for ever ------------------------------------------------------------------------------
+
+
+async def wherever(person, mention, predicate):
+    """A message in the thread, or in the person's messages with the bot."""
+    waiting = AsyncRetrying(
+        retry=retry_if_result(lambda found: found is None),
+        wait=wait_fixed(0.1),
+        stop=stop_after_delay(2 * LONG_S),
+    )
+
+    async def look():
+        places = (person.thread(mention), direct(person))
+        messages = [message for place in places for message in await person.messages(place)]
+        return next(filter(predicate, messages), None)
+
+    return await waiting(look)
+
+
+SLOW = pytest.mark.soak
+
+
+@pytest.mark.parametrize(
+    ("code", "times"),
+    [
+        ("invalid_blocks", 3),
+        *(pytest.param(code, 3, marks=SLOW) for code in SOME[1:]),
+        *(pytest.param(code, None, marks=SLOW) for code in SOME),
+        *(pytest.param(*code.values, 3, marks=SLOW) for code in documented("chat.postMessage")),
+        *(pytest.param(*code.values, None, marks=SLOW) for code in documented("chat.postMessage")),
+    ],
+)
+async def test_what_a_channel_does_not_take_is_decided_and_read_wherever_it_is_shown(
+    start_bot, ada, refuse, code, times
+):
+    model = HeldModel(Purpose.PLAN)
+    async with start_bot(model):
+        mention = await ada.mention("general", f"{TASK} #question(1)")
+        await ada.wait_for(mention, is_note, PATIENCE_S)
+        refuse("chat.postMessage", code, times, channel=mention.channel)
+        model.let_go()
+        await ada.click(await wherever(ada, mention, has_button("Approve")), "Approve")
+        await ada.click(await wherever(ada, mention, has_button("Quality")), "Quality")
+        assert await wherever(ada, mention, is_whole)
 
 
 async def test_a_plan_that_a_closed_place_never_takes_is_decided_in_a_direct_message(
