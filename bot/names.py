@@ -10,12 +10,12 @@ from typing import Any
 
 import aiohttp
 import structlog
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot import refusals
 from bot.markup import Kind, Reference, clean_name
 from bot.people import People
-from bot.refusals import code_of
 from orchestrator.errors import NotInstalled
 
 log = structlog.get_logger(__name__)
@@ -127,10 +127,13 @@ class Names:
                 found = await self._fetch(key)
             except (TimeoutError, NotInstalled, aiohttp.ClientError, SlackClientError) as error:
                 log.warning(
-                    "name_unknown", kind=key.kind.value, error=code_of(error) or repr(error)
+                    "name_unknown",
+                    kind=key.kind.value,
+                    error=refusals.code_of(error) or repr(error),
                 )
-                if (pause := _pause(error)) is not None:
-                    self._not_before[place] = self._clock() + pause
+                if refusals.kind_of(error) is refusals.Kind.WAIT:
+                    pause_s = refusals.asked_to_wait(error) or 1.0
+                    self._not_before[place] = self._clock() + pause_s
                     return
                 self._remember(key, _Found(), _FAILED_S)
             else:
@@ -148,16 +151,6 @@ class Names:
 def _repeated(names: Iterable[str]) -> frozenset[str]:
     listed = list(names)
     return frozenset(name for name in listed if listed.count(name) > 1)
-
-
-def _pause(error: BaseException) -> float | None:
-    """The seconds for which Slack wants no more calls of the kind, if that is what it said."""
-    if not isinstance(error, SlackApiError) or error.response.status_code != 429:
-        return None
-    try:
-        return float(error.response.headers.get("Retry-After", 1))
-    except (TypeError, ValueError):
-        return 1.0
 
 
 async def _channel(client: AsyncWebClient, id_: str) -> Mapping[str, _Found]:
