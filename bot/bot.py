@@ -12,11 +12,11 @@ import aiohttp
 import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
-from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.access import Access, at_home
 from bot.blocks import note, text
 from bot.blocks.payload import Payload
+from bot.connections import Respond
 from bot.installations import Installations
 from bot.logging import request_id
 from bot.names import Names
@@ -177,8 +177,8 @@ async def _tell_in_place(client: AsyncWebClient, user: str, place: Place, said: 
 
 
 async def _tell_as_answer(client: AsyncWebClient, response_url: str, said: Payload) -> None:
-    webhook = AsyncWebhookClient(response_url, proxy=client.proxy, session=client.session)
-    answer = await webhook.send(
+    respond = Respond(response_url, client.session)
+    answer = await respond(
         text=said.text, blocks=said.blocks, response_type="ephemeral", replace_original=False
     )
     if answer.status_code != _OK:
