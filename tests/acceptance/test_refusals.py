@@ -56,6 +56,15 @@ def is_whole(message):
     return ANSWERED in message.words and "I am writing" not in message.words
 
 
+async def worked_through(person):
+    """Ask for a run and approve it; the mention, once its subtasks are done."""
+    mention = await person.mention("general", TASK)
+    plan = await person.wait_for(mention, has_button("Approve"), PATIENCE_S)
+    await person.click(plan, "Approve")
+    await person.wait_for(mention, says("2 of 2 done"), PATIENCE_S)
+    return mention
+
+
 async def is_exact(person, mention):
     """Whether the thread has its status and its answer once, whole, and nothing to decide."""
     answer = await person.wait_for(person.thread(mention), is_whole, PATIENCE_S)
@@ -86,10 +95,7 @@ async def test_a_plan_that_is_refused_once_is_there_in_the_end(start_bot, ada, r
 async def test_a_status_that_is_refused_once_is_right_in_the_end(start_bot, ada, refuse, code):
     model = HeldModel(Purpose.SYNTHESIS)
     async with start_bot(model):
-        mention = await ada.mention("general", TASK)
-        plan = await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
-        await ada.click(plan, "Approve")
-        await ada.wait_for(mention, says("2 of 2 done"), PATIENCE_S)
+        mention = await worked_through(ada)
         refuse("chat.update", code)
         model.let_go()
         await is_exact(ada, mention)
@@ -99,10 +105,7 @@ async def test_a_status_that_is_refused_once_is_right_in_the_end(start_bot, ada,
 async def test_an_answer_that_is_refused_once_is_there_in_the_end(start_bot, ada, refuse, code):
     model = HeldModel(Purpose.SYNTHESIS)
     async with start_bot(model):
-        mention = await ada.mention("general", TASK)
-        plan = await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
-        await ada.click(plan, "Approve")
-        await ada.wait_for(mention, says("2 of 2 done"), PATIENCE_S)
+        mention = await worked_through(ada)
         refuse("chat.postMessage", code)
         model.let_go()
         await is_exact(ada, mention)
@@ -164,10 +167,7 @@ async def test_an_answer_that_may_not_grow_is_whole_in_the_end(
     model = HeldModel(Purpose.SYNTHESIS, begins="Apples are ")
     refuse(method, code, times)
     async with start_bot(model):
-        mention = await ada.mention("general", TASK)
-        plan = await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
-        await ada.click(plan, "Approve")
-        await ada.wait_for(mention, says("2 of 2 done"), PATIENCE_S)
+        mention = await worked_through(ada)
         model.let_go()
         await is_exact(ada, mention)
 
@@ -305,10 +305,7 @@ async def test_the_answer_of_a_run_whose_channel_is_archived_comes_directly(
     expected_refusals |= {"is_archived", "is_inactive"}
     model = HeldModel(Purpose.SYNTHESIS)
     async with start_bot(model):
-        mention = await ada.mention("general", TASK)
-        plan = await ada.wait_for(mention, has_button("Approve"), PATIENCE_S)
-        await ada.click(plan, "Approve")
-        await ada.wait_for(mention, says("2 of 2 done"), PATIENCE_S)
+        await worked_through(ada)
         await ada.archive("general")
         model.let_go()
         answer = await ada.wait_for(direct(ada), says(ANSWERED), PATIENCE_S)
