@@ -56,16 +56,8 @@ class Starters:
     @property
     def groups(self) -> tuple[str, ...]:
         """The ids of user groups whose people may start runs."""
-        return self._ids("S")
-
-    @property
-    def bots(self) -> tuple[str, ...]:
-        """The ids of bots that may start runs."""
-        return self._ids("B")
+        return tuple(word for word in self.words if word not in WORDS and word.startswith("S"))
 
     def names(self, id_: str) -> bool:
         """Return whether it has the id of this person, channel or bot."""
         return id_ in self.words
-
-    def _ids(self, kind: str) -> tuple[str, ...]:
-        return tuple(w for w in self.words if w not in WORDS and w.startswith(kind))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from io import StringIO
 from pathlib import Path
 
@@ -12,9 +13,13 @@ from orchestrator.errors import ConfigurationError
 DOTENV = Path(".env")
 
 
-def read_dotenv() -> dict[str, str]:
-    """Return the variables of `.env`; none where there is no such file."""
-    return {name: value for name, value in _values().items() if value is not None}
+def environment() -> dict[str, str]:
+    """Return the variables of the process, and those of `.env` that it does not have.
+
+    Raises ConfigurationError as `check_dotenv`.
+    """
+    told = {name: value for name, value in _values().items() if value is not None}
+    return told | os.environ
 
 
 def check_dotenv() -> None:

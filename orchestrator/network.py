@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-from orchestrator.dotenv import read_dotenv
+from orchestrator import dotenv
 from orchestrator.errors import ConfigurationError
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -103,7 +103,7 @@ class Network:
 
 def network() -> Network:
     """Return the network of this process. Raises ConfigurationError that names the variable."""
-    return read_network({**read_dotenv(), **os.environ})
+    return read_network(dotenv.environment())
 
 
 def read_network(environment: Mapping[str, str]) -> Network:

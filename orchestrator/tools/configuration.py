@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Annotated, Any, Literal, Self
 
 import structlog
 import yaml
-from dotenv import dotenv_values
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -23,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from orchestrator import dotenv
 from orchestrator.errors import ConfigurationError
 from orchestrator.model.base import ServerTool
 from orchestrator.tools import pasted
@@ -248,7 +247,7 @@ class ToolsConfig(_Strict):
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"The tools file {path} is not YAML.") from error
         try:
-            known = _environment() if environment is None else environment
+            known = dotenv.environment() if environment is None else environment
             told = pasted.adopted({} if loaded is None else loaded)
             for note in told.notes:
                 log.warning("tools_file_note", file=str(path), note=note)
@@ -278,11 +277,6 @@ def _parsed(text: str) -> Any:
         return json.loads(without_comments)
     except ValueError:
         return yaml.safe_load(without_comments)
-
-
-def _environment() -> dict[str, str]:
-    told = {name: value for name, value in dotenv_values(".env").items() if value is not None}
-    return told | os.environ
 
 
 def _filled(loaded: Any, environment: Mapping[str, str]) -> Any:
