@@ -83,13 +83,22 @@ class App {
     forgetCounts();
     this.modals.update([]);
     this.thread.close();
-    this.#stopListening = api.listen(id, {
-      onevent: (name, data) => this.#onEvent(name, data),
-      onopen: (again) => this.#onOpen(again),
-      onlost: () => this.#showBot(null),
-    });
     this.#showBot(this.#bot);
     this.route = { channel: null, thread: null, home: false };
+    // What happens after a list was read is heard, or the list has it.
+    await new Promise((resolve) => {
+      this.#stopListening = api.listen(id, {
+        onevent: (name, data) => this.#onEvent(name, data),
+        onopen: (again) => {
+          resolve();
+          return this.#onOpen(again);
+        },
+        onlost: () => {
+          resolve();
+          this.#showBot(null);
+        },
+      });
+    });
     await this.go();
     await Promise.all([this.#loadViews(), this.#loadUnread()]);
   }
@@ -108,14 +117,15 @@ class App {
     const opening = changed
       ? this.channel.open(channel, { unreadAfter: lastRead(channel.id) })
       : null;
+    // Before anything is waited for: by then somebody may be at something else.
+    if (changed && !thread && matchMedia("(hover: hover)").matches)
+      el("composer").focus({ preventScroll: true });
     if (channel.is_im && changed) told(api.openHome(getMe(), "messages"));
     if (thread) await this.#showThread(channel.id, thread);
     else this.thread.close();
     await opening;
     if (message) this.thread.feed.reveal(message);
     this.#readHere();
-    if (changed && !thread && matchMedia("(hover: hover)").matches)
-      el("composer").focus({ preventScroll: true });
   }
 
   async #goHome() {

@@ -181,7 +181,8 @@ async def test_the_limits_of_apps_outside_the_marketplace_are_switched_on(
 ) -> None:
     page = await open_page()
     inspector = await troubles(page)
-    await inspector.get_by_label("outside the Marketplace").check()
+    async with page.expect_response("**/local/limits"):
+        await inspector.get_by_label("outside the Marketplace").check()
     await expect(inspector.get_by_label("outside the Marketplace")).to_be_checked()
     await web.conversations_history(channel="C0LOCALGEN1")
     assert await refused(web.conversations_history(channel="C0LOCALGEN1")) == "ratelimited"
