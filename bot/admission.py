@@ -15,6 +15,7 @@ from slack_sdk.errors import SlackClientError
 from sqlmodel import col, func, select
 
 from bot.people import People, Person
+from bot.refusals import in_short
 from bot.starters import Standing, Starters
 from orchestrator.commands import Actor
 from orchestrator.errors import NotAllowed, NotInstalled
@@ -95,7 +96,7 @@ class Admission:
         try:
             return await self._people.find(actor.team_id, actor.user_id)
         except _UNKNOWN as error:
-            log.warning("person_unknown", user=actor.user_id, error=repr(error)[:200])
+            log.warning("person_unknown", user=actor.user_id, error=in_short(error))
             raise NotAllowed(_UNSURE) from error
 
     async def _is_named(self, actor: Actor, channel: str | None, starters: Starters) -> bool:

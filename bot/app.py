@@ -36,7 +36,7 @@ from bot.logging import begin_request
 from bot.people import People
 from bot.publisher import Publisher
 from bot.publishing import Publishing
-from bot.refusals import Kind, code_of, kind_of
+from bot.refusals import Kind, code_of, in_short, kind_of
 from bot.settings import BotSettings
 from bot.slack_calls import SlackCalls
 from bot.socket_mode import SocketMode
@@ -208,7 +208,7 @@ async def _broken(
     """Let Slack tell again of what broke, unless the app is not installed there: then it was
     Bolt that could not tell the person so."""
     if not is_installed(context):
-        log.warning("not_installed", kind=body.get("type"), error=repr(error)[:200])
+        log.warning("not_installed", kind=body.get("type"), error=in_short(error))
         return BoltResponse(status=200)
     log.error("request_broke", kind=body.get("type"), exc_info=error)
     return BoltResponse(status=500)

@@ -22,7 +22,7 @@ from bot.logging import request_id
 from bot.names import Names
 from bot.people import People
 from bot.publisher import Publisher
-from bot.refusals import Kind, code_of, kind_of
+from bot.refusals import Kind, code_of, in_short, kind_of
 from bot.settings import BotSettings
 from bot.view import RunView, run_view
 from orchestrator.commands import Actor, Command, Create, Done, Reject, Stop
@@ -161,7 +161,7 @@ async def _first_that_works(said: T, ways: Iterable[Callable[[T], Awaitable[obje
         try:
             await way(said)
         except (SlackClientError, aiohttp.ClientError, TimeoutError) as error:
-            log.warning("person_not_told", error=code_of(error) or str(error))
+            log.warning("person_not_told", error=in_short(error))
         else:
             return
 
@@ -233,12 +233,12 @@ async def problem_in(work: Work) -> str | None:
             return "That took too long for Slack. Please click again."
         is_away = isinstance(error, SlackClientError | aiohttp.ClientError)
         if is_away and kind_of(error) in (Kind.PASSING, Kind.WAIT):
-            log.warning("slack_refused", error=code_of(error) or repr(error)[:200])
+            log.warning("slack_refused", error=in_short(error))
             return "Slack could not do that just now. Please try again."
         code = code_of(error)
         if code and kind_of(error) is not Kind.PAYLOAD:
             log.warning("slack_refused", error=code)
             return f"Slack does not let me do that here ({code})."
-        log.exception("listener_broke", error=code or repr(error)[:200])
+        log.exception("listener_broke", error=in_short(error))
         return note.broken(request_id())
     return None

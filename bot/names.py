@@ -129,7 +129,7 @@ class Names:
                 log.warning(
                     "name_unknown",
                     kind=key.kind.value,
-                    error=refusals.code_of(error) or repr(error),
+                    error=refusals.in_short(error),
                 )
                 if refusals.kind_of(error) is refusals.Kind.WAIT:
                     pause_s = refusals.asked_to_wait(error) or 1.0

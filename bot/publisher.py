@@ -29,7 +29,7 @@ from bot.elsewhere import Elsewhere
 from bot.messages import Attachment, Wanted
 from bot.pace import Pace
 from bot.publishing import Publishing
-from bot.refusals import Kind, asked_to_wait, code_of, kind_of
+from bot.refusals import Kind, asked_to_wait, code_of, in_short, kind_of
 from bot.soon import soon
 from bot.steps import Step, next_change, next_post
 from bot.streaming import Streams
@@ -254,7 +254,7 @@ class Publisher:
         failures = self._failures[run_id] = self._failures.get(run_id, 0) + 1
         delay = asked_to_wait(error) or _delay(failures, error)
         self._retry_at[run_id] = self._now() + delay
-        log.warning("thread_not_shown", run=run_id, again_in_s=delay, error=_short(error))
+        log.warning("thread_not_shown", run=run_id, again_in_s=delay, error=in_short(error))
 
     async def _begin(self, run_id: str) -> None:
         """Post the first message of a run, without looking at what is already there."""
@@ -517,7 +517,7 @@ class Publisher:
         deferred[key] = _Deferred(times, again_at, is_told)
         if is_patient:
             raise error
-        log.warning("message_waits", run=run_id, key=key, error=_short(error), again_in_s=delay)
+        log.warning("message_waits", run=run_id, key=key, error=in_short(error), again_in_s=delay)
 
     async def _tell_of_file(self, view: RunView, step: Step, error: SlackApiError) -> None:
         """Let the thread say that a file is missing, until Slack takes it after all."""
@@ -565,7 +565,7 @@ class Publisher:
         try:
             await client.chat_delete(channel=known.channel, ts=known.ts or "")
         except SlackApiError as error:
-            log.info("message_not_deleted", error=_short(error))
+            log.info("message_not_deleted", error=in_short(error))
 
     async def _row_of(self, view: RunView, step: Step) -> Message:
         """The row of the message, which is committed before its call is made."""
@@ -587,7 +587,3 @@ def _delay(times: int, error: Exception) -> float:
     is_away = kind_of(error) in (Kind.PLACE, Kind.ACCOUNT, Kind.REVOKED)
     most = _MOST_DELAY_AWAY_S if is_away else _MOST_DELAY_S
     return min(most, 0.5 * 2.0 ** min(times, 20))
-
-
-def _short(error: Exception) -> str:
-    return code_of(error) or f"{type(error).__name__}: {error}"[:200]

@@ -8,6 +8,7 @@ from slack_sdk.errors import SlackApiError
 
 _TOO_MANY = 429
 _OWN_FAULT = 500
+_MOST_LOGGED = 200
 
 
 class Kind(StrEnum):
@@ -106,6 +107,11 @@ def code_of(error: BaseException) -> str:
     if not isinstance(error, SlackApiError) or not isinstance(error.response.data, dict):
         return ""
     return str(error.response.data.get("error", ""))
+
+
+def in_short(error: BaseException) -> str:
+    """Return what went wrong for the log: Slack's code, else the error itself."""
+    return code_of(error) or repr(error)[:_MOST_LOGGED]
 
 
 def kind_of(error: BaseException) -> Kind:

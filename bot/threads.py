@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.contents import JsonObject, Messages, Thread, seconds, time_of
-from bot.refusals import code_of
+from bot.refusals import in_short
 from bot.web_client import patience
 
 log = structlog.get_logger(__name__)
@@ -39,7 +39,7 @@ async def read(client: AsyncWebClient, channel: str, ts: str) -> Thread:
             async with asyncio.timeout(_SECONDS):
                 await looking.read()
     except (TimeoutError, aiohttp.ClientError, SlackClientError) as error:
-        log.warning("thread_not_read", error=code_of(error) or repr(error))
+        log.warning("thread_not_read", error=in_short(error))
     return looking.thread
 
 
