@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from bot.http import EVENTS_PATH
+from bot.localslack.manifest import read_manifest
 from bot.oauth import REDIRECT_PATH
 from orchestrator.errors import ConfigurationError
 
@@ -18,9 +19,9 @@ Manifest = dict[str, Any]
 
 def read(path: Path) -> Manifest:
     """Return the manifest for Socket Mode. Raises ConfigurationError where there is none."""
-    if not path.is_file():
+    manifest = read_manifest(path).raw
+    if not manifest:
         raise ConfigurationError(f"There is no {path.name} here. Run this where it is.")
-    manifest: Manifest = yaml.safe_load(path.read_text("utf-8"))
     return manifest
 
 
