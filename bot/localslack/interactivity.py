@@ -56,32 +56,15 @@ class Interactivity:
         self, user: str, channel_id: str, ts: str, block_id: str, action_id: str, value: Any
     ) -> None:
         """A click or choice in a message. Raises `PersonError`."""
-        channel = self.directory.visible_channel(user, channel_id)
-        message = self._message(user, channel, ts)
-        bot = self._bot(message.body.get("bot_id"))
-        blocks = message.body.get("blocks") or []
+        bot, blocks, payload = self._of_message("block_actions", user, channel_id, ts)
         control = _control(blocks, block_id, action_id)
         state = initial_state(blocks, {})
-        action = self._action(control, value, state)
-        container = {
-            "type": "message",
-            "message_ts": ts,
-            "channel_id": channel["id"],
-            "is_ephemeral": message.seen_by is not None,
-        }
-        if message.thread_ts:
-            container["thread_ts"] = message.thread_ts
-        payload = {
-            **self._common("block_actions", bot, user),
-            "container": container,
+        payload |= {
             "trigger_id": self.triggers.issue(bot, user),
-            "channel": _channel(channel),
             "state": {"values": state},
-            "response_url": self.response_urls.issue(bot, user, channel["id"], ts),
-            "actions": [action],
+            "response_url": self.response_urls.issue(bot, user, channel_id, ts),
+            "actions": [self._action(control, value, state)],
         }
-        if message.seen_by is None:
-            payload["message"] = self.messages.for_api(message, bot)
         await self._ask(bot, "interactive", payload)
 
     async def act_on_view(
@@ -114,17 +97,8 @@ class Interactivity:
         self, user: str, channel_id: str, ts: str, block_id: str, action_id: str, typed: str
     ) -> JsonObject:
         """Ask for the options of a select in a message. Return them. Raises `PersonError`."""
-        channel = self.directory.visible_channel(user, channel_id)
-        message = self._message(user, channel, ts)
-        bot = self._bot(message.body.get("bot_id"))
-        control = _control(message.body.get("blocks") or [], block_id, action_id)
-        container = {"type": "message", "message_ts": ts, "channel_id": channel["id"]}
-        payload = {
-            **self._common("block_suggestion", bot, user),
-            "container": {**container, "is_ephemeral": message.seen_by is not None},
-            "channel": _channel(channel),
-            "message": self.messages.for_api(message, bot),
-        }
+        bot, blocks, payload = self._of_message("block_suggestion", user, channel_id, ts)
+        control = _control(blocks, block_id, action_id)
         return await self._suggested(bot, control, typed, payload)
 
     async def suggest_in_view(
@@ -281,6 +255,29 @@ class Interactivity:
         of an organisation's it carries none (slackapi/java-slack-sdk#1041)."""
         team = None if bot.team_id is None else self.tenants.team(bot.team_id)
         return self._payload(kind, bot, user, team)
+
+    def _of_message(
+        self, kind: str, user: str, channel_id: str, ts: str
+    ) -> tuple[Installation, list[JsonObject], JsonObject]:
+        """Return whose message it is, its blocks, and what a payload says of it."""
+        channel = self.directory.visible_channel(user, channel_id)
+        message = self._message(user, channel, ts)
+        bot = self._bot(message.body.get("bot_id"))
+        is_ephemeral = message.seen_by is not None
+        payload = {
+            **self._common(kind, bot, user),
+            "container": {
+                "type": "message",
+                "message_ts": ts,
+                "channel_id": channel["id"],
+                "is_ephemeral": is_ephemeral,
+                **({"thread_ts": message.thread_ts} if message.thread_ts else {}),
+            },
+            "channel": _channel(channel),
+        }
+        if not is_ephemeral:
+            payload["message"] = self.messages.for_api(message, bot)
+        return bot, message.body.get("blocks") or [], payload
 
     def _of_view(self, kind: str, bot: Installation, user: str) -> JsonObject:
         """What happens in a view carries the workspace of the person, of another company, too;
