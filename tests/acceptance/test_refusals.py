@@ -91,22 +91,21 @@ async def test_a_plan_that_is_refused_once_is_there_in_the_end(start_bot, ada, r
         await is_exact(ada, mention)
 
 
-@pytest.mark.parametrize("code", [*SOME, *documented("chat.update")])
-async def test_a_status_that_is_refused_once_is_right_in_the_end(start_bot, ada, refuse, code):
+@pytest.mark.parametrize(
+    ("method", "code"),
+    [
+        pytest.param(method, *code.values, marks=code.marks)
+        for method in ("chat.update", "chat.postMessage")
+        for code in (*map(pytest.param, SOME), *documented(method))
+    ],
+)
+async def test_a_status_or_an_answer_that_is_refused_once_is_right_in_the_end(
+    start_bot, ada, refuse, method, code
+):
     model = HeldModel(Purpose.SYNTHESIS)
     async with start_bot(model):
         mention = await worked_through(ada)
-        refuse("chat.update", code)
-        model.let_go()
-        await is_exact(ada, mention)
-
-
-@pytest.mark.parametrize("code", [*SOME, *documented("chat.postMessage")])
-async def test_an_answer_that_is_refused_once_is_there_in_the_end(start_bot, ada, refuse, code):
-    model = HeldModel(Purpose.SYNTHESIS)
-    async with start_bot(model):
-        mention = await worked_through(ada)
-        refuse("chat.postMessage", code)
+        refuse(method, code)
         model.let_go()
         await is_exact(ada, mention)
 

@@ -7,11 +7,10 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 import pytest
-from slack_sdk.web.async_slack_response import AsyncSlackResponse
+from slack_sdk.errors import SlackClientError
 from sqlmodel import select
 
 from bot.downloads import Downloads, attached_to
-from bot.web_client import Budgets, WebClient
 from orchestrator import control
 from orchestrator.attachments import Attachments
 from orchestrator.commands import Actor, Create, NewFile
@@ -20,40 +19,20 @@ from orchestrator.gate import Gatekeeping
 from orchestrator.settings import Settings
 from orchestrator.store.tables import Artifact, Run
 from tests.driven_clock import AwaitedDatabase, drive, now, passes
+from tests.limited_slack import LimitedSlack
 
 TEAM, CHANNEL = "T1", "C1"
 NUMBERS = NewFile("numbers.csv", "text/csv", 3, "F1")
 
 
-class Slack(WebClient):
-    """Answers look-ups, unless it is told not to; notes when it was asked."""
+class Slack(LimitedSlack):
+    """Finds messages without files, and no file that another message told of."""
 
-    def __init__(self):
-        super().__init__(Budgets(), token="xoxb-1")
-        self.asked_at = []
-        self.refuses_until = 0.0
-        self.retry_after = None
+    def answer(self, given):
+        return {"messages": [{"ts": given["ts"]}]}
 
-    async def _send(self, http_verb, api_url, req_args):
-        ts = req_args["params"]["ts"]
-        self.asked_at.append(now())
-        await passes(0.1)
-        data, headers, status = {"ok": True, "messages": [{"ts": ts}]}, {}, 200
-        if now() < self.refuses_until:
-            limited = self.retry_after is not None
-            data = {"ok": False, "error": "ratelimited" if limited else "internal_error"}
-            headers = {"Retry-After": str(self.retry_after)} if limited else {}
-            status = 429 if limited else 500
-        answer = AsyncSlackResponse(
-            client=self,
-            http_verb=http_verb,
-            api_url=api_url,
-            req_args=req_args,
-            data=data,
-            headers=headers,
-            status_code=status,
-        )
-        return answer.validate()
+    async def files_info(self, **_):
+        raise SlackClientError("Files are not looked at here.")
 
 
 class Mentions:
@@ -200,7 +179,7 @@ def test_where_the_message_does_not_come_slack_is_asked_once_after_two_seconds(r
 
 def test_five_mentions_make_one_call_more_when_slack_asks_for_half_a_minute(run):
     async def scene(mentions):
-        mentions.slack.refuses_until, mentions.slack.retry_after = 32.0, 30
+        mentions.slack.open_at = 32.0
         for number in range(5):
             await mentions.begin(number)
         async with mentions.looked_for():
@@ -216,7 +195,7 @@ def test_five_mentions_make_one_call_more_when_slack_asks_for_half_a_minute(run)
 
 def test_a_minute_of_errors_costs_a_few_calls_each_and_the_person_is_told(run):
     async def scene(mentions):
-        mentions.slack.refuses_until = 10_000.0
+        mentions.slack.open_at, mentions.slack.code = 10_000.0, "internal_error"
         runs = [await mentions.begin(number) for number in range(5)]
         async with mentions.looked_for():
             await mentions.settled()

@@ -5,43 +5,14 @@ from itertools import pairwise
 
 import pytest
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.web_client import LOOK_UPS, Budgets, WebClient, patience
+from bot.web_client import LOOK_UPS, Budgets, patience
 from tests.driven_clock import drive, now, passes
+from tests.limited_slack import LimitedSlack
 from tests.slack_reference import METHODS
 
 ALLOWED = {"t2": 20, "t3": 50, "t4": 100}
 """Calls in any minute, by the tiers of the reference."""
-
-
-class Slack(WebClient):
-    """Answers, or refuses until `open_at`; notes when it was asked. A call takes `call_s`."""
-
-    def __init__(self, *, call_s=0.1, budgets=None, token="xoxb-1"):
-        super().__init__(budgets or Budgets(), token=token)
-        self.asked_at = []
-        self.open_at = 0.0
-        self.retry_after = "30"
-        self.code = "ratelimited"
-        self.call_s = call_s
-
-    async def _send(self, http_verb, api_url, req_args):
-        self.asked_at.append(now())
-        is_refused = now() < self.open_at
-        await passes(self.call_s)
-        data = {"ok": False, "error": self.code} if is_refused else {"ok": True}
-        limited = is_refused and self.code == "ratelimited"
-        answer = AsyncSlackResponse(
-            client=self,
-            http_verb=http_verb,
-            api_url=api_url,
-            req_args=req_args,
-            data=data,
-            headers={"Retry-After": self.retry_after} if limited else {},
-            status_code=429 if limited else 200,
-        )
-        return answer.validate()
 
 
 async def refusal(look_up):
@@ -59,7 +30,7 @@ def look(slack, number=1):
 @pytest.mark.parametrize("method", LOOK_UPS)
 def test_no_method_is_asked_more_often_than_its_tier_allows(method):
     async def scene():
-        slack = Slack(call_s=0.01)
+        slack = LimitedSlack(call_s=0.01)
         with patience(10_000.0):
             await asyncio.gather(*(slack.api_call(method) for _ in range(300)))
         return slack.asked_at
@@ -71,7 +42,7 @@ def test_no_method_is_asked_more_often_than_its_tier_allows(method):
 
 def test_a_wait_of_half_a_minute_costs_two_calls_however_many_look():
     async def scene():
-        slack = Slack()
+        slack = LimitedSlack()
         slack.open_at = 30.0
         await asyncio.gather(*(look(slack, number) for number in range(5)))
         return slack.asked_at
@@ -83,7 +54,7 @@ def test_a_wait_of_half_a_minute_costs_two_calls_however_many_look():
 
 def test_a_wait_that_is_too_long_is_told_at_once_and_slack_is_not_asked_meanwhile():
     async def scene():
-        slack = Slack()
+        slack = LimitedSlack()
         slack.open_at, slack.retry_after = 60.0, "60"
         first, second = await refusal(look(slack)), await refusal(look(slack, 2))
         await passes(60)
@@ -96,7 +67,7 @@ def test_a_wait_that_is_too_long_is_told_at_once_and_slack_is_not_asked_meanwhil
 @pytest.mark.parametrize("retry_after", ["", "soon", "0"])
 def test_a_wait_without_a_time_is_a_second(retry_after):
     async def scene():
-        slack = Slack()
+        slack = LimitedSlack()
         slack.open_at, slack.retry_after = 3.0, retry_after
         await look(slack)
         return slack.asked_at
@@ -108,7 +79,7 @@ def test_a_wait_without_a_time_is_a_second(retry_after):
 
 def test_who_is_less_patient_is_refused_earlier():
     async def scene():
-        slack = Slack(call_s=0.0)
+        slack = LimitedSlack(call_s=0.0)
         looking = [asyncio.create_task(look(slack, number)) for number in range(40)]
         await passes(0.1)
         with patience(4.0):
@@ -121,7 +92,7 @@ def test_who_is_less_patient_is_refused_earlier():
 
 def test_other_refusals_and_other_methods_are_not_held_up():
     async def scene():
-        slack = Slack()
+        slack = LimitedSlack()
         slack.open_at, slack.code = 100.0, "channel_not_found"
         refused = await refusal(look(slack))
         slack.open_at = 0.0
@@ -135,7 +106,7 @@ def test_other_refusals_and_other_methods_are_not_held_up():
 def test_workspaces_do_not_wait_for_each_other():
     async def scene():
         budgets = Budgets()
-        slow, other = Slack(budgets=budgets), Slack(budgets=budgets, token="xoxb-2")
+        slow, other = LimitedSlack(budgets=budgets), LimitedSlack(budgets=budgets, token="xoxb-2")
         slow.open_at = 30.0
         waiting = asyncio.create_task(look(slow))
         await passes(0.5)
@@ -150,7 +121,7 @@ def test_workspaces_do_not_wait_for_each_other():
 
 def test_who_gives_up_takes_nobodys_turn():
     async def scene():
-        slack = Slack()
+        slack = LimitedSlack()
         slack.open_at = 20.0
         first = asyncio.create_task(look(slack))
         await passes(1)
